@@ -1,0 +1,2 @@
+// The wrappers are inline in CLinux.h; SwiftPM wants one source file in a C target.
+#include "CLinux.h"
