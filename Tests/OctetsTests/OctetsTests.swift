@@ -1,1 +1,93 @@
+import Octets
 import Testing
+
+@Test(
+  "RFC 4648 §10 vectors",
+  arguments: [
+    ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="),
+    ("foobar", "Zm9vYmFy"),
+  ])
+func base64Vectors(plain: String, encoded: String) {
+  #expect(Base64.encode(Array(plain.utf8)) == Array(encoded.utf8))
+  #expect(Base64.decode(Array(encoded.utf8)) == Array(plain.utf8))
+}
+
+@Test(
+  "Text that is not canonical base 64 is refused", arguments: ["Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg="])
+func base64Refusals(text: String) {
+  #expect(Base64.decode(Array(text.utf8)) == nil)
+}
+
+@Test(
+  "Address text is read and written canonically",
+  arguments: [
+    ("127.0.0.1", "127.0.0.1"), ("::", "::"), ("::1", "::1"), ("1::", "1::"),
+    ("2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"),
+    ("2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"), ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+    ("1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0"),
+  ])
+func addressText(text: String, canonical: String) throws {
+  let address = try #require(IPAddress(text))
+  #expect(address.description == canonical)
+  #expect(IPAddress(bytes: address.bytes) == address)
+}
+
+@Test(
+  "What is not an address is refused",
+  arguments: [
+    "", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.+4", ":", ":::", "1:2:3:4:5:6:7:8:9", "1::2::3",
+    "12345::",
+    ":1::2", "1::2:", "g::", "1:2:3:4:5:6:7", "::1.2.3", "1.2.3.4 ",
+  ])
+func addressRefusals(text: String) {
+  #expect(IPAddress(text) == nil)
+}
+
+@Test(
+  "A network holds its own addresses only",
+  arguments: [
+    ("127.9.0.0/16", "127.9.255.1", true), ("127.9.0.0/16", "127.10.0.1", false), ("0.0.0.0/0", "8.8.8.8", true),
+    ("fd00::/8", "fdff::1", true), ("fd00::/8", "fe00::1", false), ("10.0.0.1", "10.0.0.1", true),
+    ("127.0.0.0/8", "::ffff:127.0.0.1", true), ("::/0", "1.2.3.4", false),
+  ])
+func networkMembership(network: String, address: String, inside: Bool) throws {
+  #expect(try #require(IPNetwork(network)).contains(#require(IPAddress(address))) == inside)
+}
+
+@Test(
+  "A network with host bits or too long a prefix is refused",
+  arguments: ["10.0.0.1/8", "10.0.0.0/33", "::/129", "10.0.0.0/", "x/8"])
+func networkRefusals(text: String) {
+  #expect(IPNetwork(text) == nil)
+}
+
+@Test("Socket addresses", arguments: ["127.0.0.1:53", "[::1]:53"])
+func socketAddresses(text: String) throws {
+  #expect(try #require(SocketAddress(text)).description == text)
+}
+
+@Test(
+  "Socket address refusals",
+  arguments: ["127.0.0.1", "::1:53", "[127.0.0.1]:53", "127.0.0.1:65536", "127.0.0.1:", "[::1]"])
+func socketAddressRefusals(text: String) {
+  #expect(SocketAddress(text) == nil)
+}
+
+@Test(
+  "Decimals",
+  arguments: [("0", 0), ("65535", 65535), ("+5", nil), ("", nil), ("65536", nil), (" 1", nil)] as [(String, Int?)])
+func decimals(text: String, value: Int?) {
+  #expect(Array(text.utf8).parsedDecimal(as: UInt16.self).map { Int($0) } == value)
+  if let value {
+    var written: [UInt8] = []
+    written.appendDecimal(value)
+    #expect(written == Array(text.utf8))
+  }
+}
+
+@Test("The same seed says the same")
+func seeded() {
+  var one = SeededGenerator(seed: 7)
+  var two = SeededGenerator(seed: 7)
+  #expect((0..<100).map { _ in one.next() } == (0..<100).map { _ in two.next() })
+}
