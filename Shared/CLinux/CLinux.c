@@ -1,2 +1,105 @@
-// The wrappers are inline in CLinux.h; SwiftPM wants one source file in a C target.
+#define _GNU_SOURCE
 #include "CLinux.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+const uint32_t CLINUX_EPOLLIN = EPOLLIN, CLINUX_EPOLLOUT = EPOLLOUT, CLINUX_EPOLLHUP = EPOLLHUP, CLINUX_EPOLLERR = EPOLLERR;
+const int CLINUX_EPOLL_CTL_ADD = EPOLL_CTL_ADD, CLINUX_EPOLL_CTL_MOD = EPOLL_CTL_MOD, CLINUX_EPOLL_CTL_DEL = EPOLL_CTL_DEL;
+const int CLINUX_SOCK_STREAM = SOCK_STREAM, CLINUX_SOCK_DGRAM = SOCK_DGRAM, CLINUX_SOCK_NONBLOCK = SOCK_NONBLOCK,
+          CLINUX_SOCK_CLOEXEC = SOCK_CLOEXEC;
+const int CLINUX_MSG_NOSIGNAL = MSG_NOSIGNAL, CLINUX_IPV6_RECVPKTINFO = IPV6_RECVPKTINFO;
+
+static_assert(sizeof(struct epoll_event) <= sizeof(clinux_event), "an event fits");
+static_assert(sizeof(struct mmsghdr) <= sizeof(clinux_message), "a message fits");
+
+int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int clinux_epoll_ctl(int epfd, int op, int fd, uint32_t events, uint64_t data) {
+  struct epoll_event event = {.events = events, .data = {.u64 = data}};
+  return epoll_ctl(epfd, op, fd, &event);
+}
+
+int clinux_epoll_wait(int epfd, clinux_event *events, int max, int timeout_ms) {
+  struct epoll_event buffer[256];
+  int count = epoll_wait(epfd, buffer, max < 256 ? max : 256, timeout_ms);
+  for (int i = 0; i < count; i++) memcpy(&events[i], &buffer[i], sizeof buffer[i]);
+  return count;
+}
+
+uint32_t clinux_event_mask(const clinux_event *event) {
+  struct epoll_event e;
+  memcpy(&e, event, sizeof e);
+  return e.events;
+}
+
+uint64_t clinux_event_data(const clinux_event *event) {
+  struct epoll_event e;
+  memcpy(&e, event, sizeof e);
+  return e.data.u64;
+}
+
+int clinux_accept(int fd, struct sockaddr_storage *address, socklen_t *length) {
+  return accept4(fd, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int clinux_signalfd(const int *signals, int count) {
+  sigset_t mask;
+  sigemptyset(&mask);
+  for (int i = 0; i < count; i++) sigaddset(&mask, signals[i]);
+  return signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int clinux_signalfd_read(int fd) {
+  struct signalfd_siginfo info;
+  return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count) { return sendfile(out, in, offset, count); }
+
+void clinux_message_set(
+    clinux_message *m, struct iovec *vector, void *name, socklen_t name_length, void *control, size_t control_length) {
+  struct mmsghdr *header = (struct mmsghdr *)m;
+  *header = (struct mmsghdr){.msg_hdr = {.msg_name = name, .msg_namelen = name_length, .msg_iov = vector, .msg_iovlen = 1,
+      .msg_control = control, .msg_controllen = control_length}};
+}
+
+uint32_t clinux_message_length(const clinux_message *m) { return ((const struct mmsghdr *)m)->msg_len; }
+socklen_t clinux_message_name_length(const clinux_message *m) { return ((const struct mmsghdr *)m)->msg_hdr.msg_namelen; }
+size_t clinux_message_control_length(const clinux_message *m) { return ((const struct mmsghdr *)m)->msg_hdr.msg_controllen; }
+int clinux_message_truncated(const clinux_message *m) { return ((const struct mmsghdr *)m)->msg_hdr.msg_flags & MSG_TRUNC; }
+
+int clinux_recvmmsg(int fd, clinux_message *messages, unsigned count) {
+  return recvmmsg(fd, (struct mmsghdr *)messages, count, MSG_DONTWAIT, NULL);
+}
+
+int clinux_sendmmsg(int fd, clinux_message *messages, unsigned count) {
+  return sendmmsg(fd, (struct mmsghdr *)messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+int clinux_affinity_count(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+void clinux_name_thread(const char *name) {
+  char cut[16];
+  snprintf(cut, sizeof cut, "%s", name);
+  pthread_setname_np(pthread_self(), cut);
+}
+
+int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }

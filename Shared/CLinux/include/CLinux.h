@@ -1,63 +1,52 @@
 // System calls that Swift's Glibc module doesn't show: each wrapper is one call, named after it.
+//
+// They are not inline: the definitions need _GNU_SOURCE, and a header that set it would show Swift a second, different Glibc.
 #pragma once
 
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sched.h>
-#include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/sendfile.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/statvfs.h>
+#include <sys/types.h>
 #include <sys/uio.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-static inline int clinux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+extern const uint32_t CLINUX_EPOLLIN, CLINUX_EPOLLOUT, CLINUX_EPOLLHUP, CLINUX_EPOLLERR;
+extern const int CLINUX_EPOLL_CTL_ADD, CLINUX_EPOLL_CTL_MOD, CLINUX_EPOLL_CTL_DEL;
+extern const int CLINUX_SOCK_STREAM, CLINUX_SOCK_DGRAM, CLINUX_SOCK_NONBLOCK, CLINUX_SOCK_CLOEXEC;
+extern const int CLINUX_MSG_NOSIGNAL, CLINUX_IPV6_RECVPKTINFO;
 
-static inline int clinux_epoll_ctl(int epfd, int op, int fd, uint32_t events, uint64_t data) {
-  struct epoll_event event = {.events = events, .data = {.u64 = data}};
-  return epoll_ctl(epfd, op, fd, &event);
-}
+/// epoll_event, which is packed on x86-64 and not elsewhere.
+typedef struct { uint32_t words[4]; } clinux_event;
 
-/// epoll_event is packed on x86-64; these read it without Swift having to know.
-typedef struct { struct epoll_event event; } clinux_event;
-static inline uint32_t clinux_event_mask(const clinux_event *e) { return e->event.events; }
-static inline uint64_t clinux_event_data(const clinux_event *e) { return e->event.data.u64; }
-static inline int clinux_epoll_wait(int epfd, clinux_event *events, int max, int timeout_ms) {
-  return epoll_wait(epfd, (struct epoll_event *)events, max, timeout_ms);
-}
+int clinux_epoll_create(void);
+int clinux_epoll_ctl(int epfd, int op, int fd, uint32_t events, uint64_t data);
+/// Fetches up to `max` (at most 256) events.
+int clinux_epoll_wait(int epfd, clinux_event *events, int max, int timeout_ms);
+uint32_t clinux_event_mask(const clinux_event *event);
+uint64_t clinux_event_data(const clinux_event *event);
 
-static inline int clinux_accept(int fd, struct sockaddr_storage *address, socklen_t *length) {
-  return accept4(fd, (struct sockaddr *)address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
-}
-static inline int clinux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
-static inline int clinux_signalfd(const sigset_t *mask) { return signalfd(-1, mask, SFD_NONBLOCK | SFD_CLOEXEC); }
-static inline ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count) {
-  return sendfile(out, in, offset, count);
-}
+/// A non-blocking connection that closes on exec.
+int clinux_accept(int fd, struct sockaddr_storage *address, socklen_t *length);
+int clinux_eventfd(void);
+/// Blocks nothing by itself: the signals must be blocked already.
+int clinux_signalfd(const int *signals, int count);
+/// The number of the next signal that has come, 0 where there is none.
+int clinux_signalfd_read(int fd);
+ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count);
 
-/// The classic select-free constants that are macros with casts, which Swift does not import.
-static const uint32_t CLINUX_EPOLLIN = EPOLLIN;
-static const uint32_t CLINUX_EPOLLOUT = EPOLLOUT;
-static const uint32_t CLINUX_EPOLLRDHUP = EPOLLRDHUP;
-static const uint32_t CLINUX_EPOLLHUP = EPOLLHUP;
-static const uint32_t CLINUX_EPOLLERR = EPOLLERR;
-static const uint32_t CLINUX_EPOLLET = EPOLLET;
-static const int CLINUX_SOCK_STREAM = SOCK_STREAM;
-static const int CLINUX_SOCK_DGRAM = SOCK_DGRAM;
-static const int CLINUX_SOCK_NONBLOCK = SOCK_NONBLOCK;
-static const int CLINUX_SOCK_CLOEXEC = SOCK_CLOEXEC;
+/// One datagram of a batch: mmsghdr.
+typedef struct { _Alignas(8) unsigned char octets[64]; } clinux_message;
+void clinux_message_set(
+    clinux_message *m, struct iovec *vector, void *name, socklen_t name_length, void *control, size_t control_length);
+uint32_t clinux_message_length(const clinux_message *m);
+socklen_t clinux_message_name_length(const clinux_message *m);
+size_t clinux_message_control_length(const clinux_message *m);
+int clinux_message_truncated(const clinux_message *m);
+int clinux_recvmmsg(int fd, clinux_message *messages, unsigned count);
+int clinux_sendmmsg(int fd, clinux_message *messages, unsigned count);
+
+/// Processors in this thread's affinity mask; 1 where it can't be read.
+int clinux_affinity_count(void);
+/// Names the calling thread; the name is cut to 15 octets.
+void clinux_name_thread(const char *name);
+/// SIGKILL for this process when the thread that made it ends.
+int clinux_die_with_parent(void);

@@ -1,0 +1,49 @@
+import Glibc
+
+/// What went wrong with a descriptor, a connection or the loop itself.
+public enum IOError: Error, Hashable, Sendable {
+  /// A system call failed: its name and errno.
+  case system(call: String, errno: Int32)
+  /// The deadline passed first.
+  case timedOut
+  /// The stream was closed on this side, or the loop stopped.
+  case closed
+  /// The egress policy forbids the address.
+  case egressForbidden
+  /// A bounded queue is full.
+  case overloaded
+}
+
+extension IOError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .system(let call, let errno): unsafe "\(call): \(String(cString: strerror(errno)))"
+    case .timedOut: "timed out"
+    case .closed: "closed"
+    case .egressForbidden: "address outside the allowed networks"
+    case .overloaded: "overloaded"
+    }
+  }
+
+  /// The address is taken: the mistake that a person starting a server makes most.
+  public var isAddressInUse: Bool {
+    if case .system(_, EADDRINUSE) = self { true } else { false }
+  }
+}
+
+/// Makes a system call again while a signal interrupts it: the one place that knows EINTR.
+@inline(__always)
+func retrying<T: SignedInteger>(_ call: () -> T) -> T {
+  while true {
+    let result = call()
+    if result != -1 || errno != EINTR { return result }
+  }
+}
+
+/// The result, or the error of the call that is named.
+@inline(__always)
+func checked<T: SignedInteger>(_ name: String, _ call: () -> T) throws(IOError) -> T {
+  let result = retrying(call)
+  guard result != -1 else { throw .system(call: name, errno: errno) }
+  return result
+}

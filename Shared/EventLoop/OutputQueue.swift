@@ -1,0 +1,163 @@
+import CLinux
+import Glibc
+
+/// What a stream still has to send: octets and pieces of files, in order.
+struct OutputQueue {
+  enum Result {
+    case done
+    /// The kernel's buffer is full.
+    case blocked
+    /// More could leave, but others shall have their turn.
+    case again
+    case failed(IOError)
+  }
+
+  private enum Segment {
+    case octets([UInt8])
+    case file(Int32, offset: Int64, count: Int64)
+  }
+
+  /// Octets up to here are copied together; larger arrays are kept as they are.
+  private static let coalesced = 16_384
+  private static let vectors = 32
+
+  private(set) var count = 0
+  /// Before the tail.
+  private var segments: [Segment] = []
+  /// Octets of the first segment, or of the tail where there is none, that have left.
+  private var sent = 0
+  private var tail: [UInt8] = []
+
+  mutating func append(_ octets: [UInt8]) {
+    count += octets.count
+    if octets.count > Self.coalesced {
+      sealTail()
+      segments.append(.octets(octets))
+    } else {
+      tail.append(contentsOf: octets)
+    }
+  }
+
+  mutating func append(_ octets: RawSpan) {
+    count += octets.byteCount
+    unsafe octets.withUnsafeBytes { unsafe tail.append(contentsOf: $0) }
+  }
+
+  mutating func append(file: Int32, offset: Int64, count size: Int64) {
+    count += Int(size)
+    sealTail()
+    segments.append(.file(file, offset: offset, count: size))
+  }
+
+  private mutating func sealTail() {
+    guard !tail.isEmpty else { return }
+    segments.append(.octets(tail))
+    tail = []
+  }
+
+  /// Closes the files that were waiting.
+  mutating func discard() {
+    for case .file(let file, _, _) in segments { close(file) }
+    segments = []
+    tail = []
+    sent = 0
+    count = 0
+  }
+
+  mutating func write(to descriptor: Int32) -> Result {
+    while count > 0 {
+      guard let first = segments.first else { return writeTail(to: descriptor) }
+      if case .file(let file, let offset, let size) = first {
+        var position = off_t(offset)
+        let slice = Int(min(size, Int64(TCPStream.fileSlice)))
+        let moved = retrying { unsafe clinux_sendfile(descriptor, file, &position, slice) }
+        if moved < 0 { return failure("sendfile") }
+        // The file became shorter than was promised: the framing can't be kept, so the stream must end.
+        if moved == 0 { return .failed(.system(call: "sendfile", errno: EIO)) }
+        count -= moved
+        if Int64(moved) == size {
+          close(file)
+          segments.removeFirst()
+        } else {
+          segments[0] = .file(file, offset: Int64(position), count: size - Int64(moved))
+        }
+        if moved == TCPStream.fileSlice { return .again }
+      } else if let result = writeVectors(to: descriptor) {
+        return result
+      }
+    }
+    return .done
+  }
+
+  private mutating func writeTail(to descriptor: Int32) -> Result {
+    let moved = unsafe tail.withUnsafeBytes { raw in
+      retrying {
+        unsafe send(descriptor, raw.baseAddress.map { unsafe $0 + sent }, raw.count - sent, CLINUX_MSG_NOSIGNAL)
+      }
+    }
+    if moved < 0 { return failure("send") }
+    count -= moved
+    sent += moved
+    guard sent == tail.count else { return .blocked }
+    sent = 0
+    // A large buffer is given back, so that a quiet connection is a small one.
+    if tail.capacity > Self.coalesced { tail = [] } else { tail.removeAll(keepingCapacity: true) }
+    return .done
+  }
+
+  /// Gathers octet segments, and the tail if no file stands before it. Nil when all that was gathered has left.
+  private mutating func writeVectors(to descriptor: Int32) -> Result? {
+    var arrays: [[UInt8]] = []
+    for segment in segments.prefix(Self.vectors) {
+      guard case .octets(let octets) = segment else { break }
+      arrays.append(octets)
+    }
+    let withTail = arrays.count == segments.count && !tail.isEmpty
+    if withTail { arrays.append(tail) }
+    var moved = unsafe gather(arrays[...], []) { vectors in
+      unsafe vectors[0].iov_base += sent
+      unsafe vectors[0].iov_len -= sent
+      var header = unsafe msghdr()
+      return unsafe vectors.withUnsafeMutableBufferPointer { buffer in
+        unsafe header.msg_iov = buffer.baseAddress
+        unsafe header.msg_iovlen = buffer.count
+        return retrying { unsafe sendmsg(descriptor, &header, CLINUX_MSG_NOSIGNAL) }
+      }
+    }
+    if moved < 0 { return failure("sendmsg") }
+    let wanted = arrays.reduce(0) { $0 + $1.count } - sent
+    let isComplete = moved == wanted
+    count -= moved
+    moved += sent
+    sent = 0
+    while let first = segments.first, case .octets(let octets) = first {
+      if moved < octets.count {
+        sent = moved
+        return isComplete ? nil : .blocked
+      }
+      moved -= octets.count
+      segments.removeFirst()
+    }
+    if withTail {
+      if moved == tail.count { tail = [] } else { sent = moved }
+    }
+    return isComplete ? nil : .blocked
+  }
+
+  /// Calls `body` while every array's storage is pinned.
+  private func gather(
+    _ arrays: ArraySlice<[UInt8]>, _ vectors: [iovec], _ body: (inout [iovec]) -> Int
+  ) -> Int {
+    var vectors = unsafe vectors
+    guard let first = arrays.first else { return unsafe body(&vectors) }
+    return unsafe first.withUnsafeBytes { raw in
+      unsafe vectors.append(
+        iovec(iov_base: UnsafeMutableRawPointer(mutating: raw.baseAddress), iov_len: raw.count))
+      return unsafe gather(arrays.dropFirst(), vectors, body)
+    }
+  }
+
+  private func failure(_ call: String) -> Result {
+    errno == EAGAIN || errno == EWOULDBLOCK ? .blocked : .failed(.system(call: call, errno: errno))
+  }
+}

@@ -1,0 +1,241 @@
+import CLinux
+import Glibc
+public import Octets
+
+/// One end of a TCP connection, as bytes with back-pressure. It belongs to the actor that is told of its events.
+///
+/// This is the seam for TLS: owners see plain bytes, and ask `canSendFile` before they hand over a descriptor.
+/// Writes are held back until the end of the loop's turn and leave together.
+public final class TCPStream: @unchecked Sendable {
+  enum Phase { case open, lingering, closed }
+
+  /// Above this many octets not yet taken by the kernel, `isCongested` asks the owner to stop producing.
+  public static let highWater = 262_144
+  /// How long a stream that is closed gracefully waits for the peer to have read everything.
+  static let lingerTime = Duration.seconds(2)
+  /// A `sendfile` call is bounded so that one download can't hold the loop.
+  static let fileSlice = 524_288
+
+  public let peer: SocketAddress
+  public let local: SocketAddress
+  let loop: EventLoop
+  let descriptor: Int32
+  private(set) var phase = Phase.open
+  private var output = OutputQueue()
+  private var interest: Readiness = .read
+  private var isFlushScheduled = false
+  private var wantsReading = true
+  private var finishing = false
+  private var finished = false
+  private var lingerTimer: TimerID?
+  private(set) var hasPeerFinished = false
+  private(set) var wasCongested = false
+  private(set) var failure: IOError?
+  private weak var owner: (any StreamOwner)?
+
+  /// Takes over a connected, non-blocking descriptor.
+  public init(_ socket: ConnectedSocket, on loop: EventLoop) {
+    self.loop = loop
+    descriptor = socket.descriptor
+    peer = socket.peer
+    local = socket.local
+  }
+
+  deinit {
+    output.discard()
+    if phase != .closed { Glibc.close(descriptor) }
+  }
+
+  // MARK: Output
+
+  /// Octets accepted and not yet taken by the kernel.
+  public var pendingOctets: Int { output.count }
+  public var isCongested: Bool { output.count > Self.highWater }
+  public var canSendFile: Bool { true }
+  public var isOpen: Bool { phase == .open }
+
+  public func write(_ octets: [UInt8]) {
+    guard phase == .open, !finishing, !octets.isEmpty else { return }
+    output.append(octets)
+    scheduleFlush()
+  }
+
+  public func write(_ octets: RawSpan) {
+    guard phase == .open, !finishing, octets.byteCount > 0 else { return }
+    output.append(octets)
+    scheduleFlush()
+  }
+
+  public func write(_ text: StaticString) {
+    unsafe write(RawSpan(_unsafeStart: text.utf8Start, byteCount: text.utf8CodeUnitCount))
+  }
+
+  /// Sends octets of a file without copying them through this process. The stream owns the descriptor from here on and closes it.
+  public func sendFile(_ file: Int32, offset: Int64, count: Int64) {
+    guard phase == .open, !finishing, count > 0 else {
+      Glibc.close(file)
+      return
+    }
+    output.append(file: file, offset: offset, count: count)
+    scheduleFlush()
+  }
+
+  /// No more will be written: the direction is closed once everything has left.
+  public func finish() {
+    guard phase == .open, !finishing else { return }
+    finishing = true
+    scheduleFlush()
+  }
+
+  /// Ends the connection so that the peer can still read what was written: what it sends meanwhile is thrown away, and the
+  /// descriptor closes when it has finished too, or after two seconds (RFC 9112 §9.6). The owner hears `ended(nil)` then.
+  public func closeGracefully() {
+    guard phase == .open else { return }
+    finish()
+    phase = .lingering
+    wantsReading = true
+    updateInterest()
+    lingerTimer = loop.after(Self.lingerTime) { [weak self] in self?.end(nil) }
+    if hasPeerFinished { scheduleFlush() }
+  }
+
+  /// Ends the connection now; what has not left is lost. The owner hears nothing more.
+  public func close() {
+    guard phase != .closed else { return }
+    phase = .closed
+    if let lingerTimer { loop.cancel(lingerTimer) }
+    output.discard()
+    loop.deregister(descriptor)
+    Glibc.close(descriptor)
+    owner = nil
+  }
+
+  /// As `close`, but the peer sees a reset instead of an orderly end.
+  public func abort() {
+    guard phase != .closed else { return }
+    var option = linger(l_onoff: 1, l_linger: 0)
+    unsafe setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
+    close()
+  }
+
+  // MARK: Input
+
+  /// Stops reading, so that the kernel's window closes and the peer waits.
+  public func pauseReading() {
+    wantsReading = false
+    updateInterest()
+  }
+
+  public func resumeReading() {
+    wantsReading = true
+    updateInterest()
+  }
+
+  // MARK: Driven by the loop
+
+  func register(_ owner: any StreamOwner) throws(IOError) {
+    self.owner = owner
+    try loop.register(descriptor, interest, owner)
+  }
+
+  /// One read into the loop's buffer; nil when there was nothing, an empty result at the end of the stream.
+  func read() -> Int? {
+    let count = retrying { unsafe recv(descriptor, loop.readBuffer.baseAddress, loop.readBuffer.count, 0) }
+    if count > 0 { return count }
+    if count == 0 {
+      hasPeerFinished = true
+      updateInterest()
+      return 0
+    }
+    if errno != EAGAIN && errno != EWOULDBLOCK { failure = .system(call: "recv", errno: errno) }
+    return nil
+  }
+
+  var isReading: Bool { wantsReading && !hasPeerFinished }
+
+  private func scheduleFlush() {
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    if !interest.contains(.write) { loop.flushLater(self) }
+  }
+
+  func flushAtEndOfTurn() {
+    isFlushScheduled = false
+    guard phase != .closed else { return }
+    if !flush() { end(failure) }
+  }
+
+  /// Writes what the kernel takes. False when the stream is over.
+  func flush() -> Bool {
+    if output.count > 0 {
+      if isCongested { wasCongested = true }
+      switch output.write(to: descriptor) {
+      case .done: break
+      case .blocked:
+        if isCongested { wasCongested = true }
+        interest.insert(.write)
+        loop.modify(descriptor, interest)
+        isFlushScheduled = true
+        return true
+      case .again:
+        scheduleFlush()
+        return true
+      case .failed(let error):
+        failure = error
+        return false
+      }
+    }
+    isFlushScheduled = false
+    if interest.contains(.write) {
+      interest.remove(.write)
+      loop.modify(descriptor, interest)
+    }
+    if finishing, !finished {
+      finished = true
+      shutdown(descriptor, Int32(SHUT_WR))
+    }
+    if phase == .lingering, finished, hasPeerFinished { return false }
+    if wasCongested {
+      wasCongested = false
+      owner?.streamDrained()
+    }
+    return true
+  }
+
+  /// Closes and tells the owner, once.
+  func end(_ error: IOError?) {
+    guard phase != .closed else { return }
+    let owner = owner
+    close()
+    owner?.streamEnded(error)
+  }
+
+  private func updateInterest() {
+    guard phase != .closed else { return }
+    var wanted = interest
+    if isReading { wanted.insert(.read) } else { wanted.remove(.read) }
+    guard wanted != interest else { return }
+    interest = wanted
+    loop.modify(descriptor, interest)
+  }
+}
+
+/// A descriptor with a connection on it, on its way to the actor that will own the stream.
+public struct ConnectedSocket: Sendable {
+  let descriptor: Int32
+  public let peer: SocketAddress
+  public let local: SocketAddress
+
+  /// Gives the connection up without a word.
+  public func close() { Glibc.close(descriptor) }
+}
+
+extension TCPStream {
+  /// The socket's own error, taken from the kernel.
+  var pendingError: IOError? {
+    var code: Int32 = 0
+    var length = socklen_t(MemoryLayout<Int32>.size)
+    unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+    return code == 0 ? nil : .system(call: "socket", errno: code)
+  }
+}
