@@ -1,0 +1,25 @@
+# The commands of this repository. `make up` is the one to start with.
+SWIFT ?= swift
+RELEASE = -c release --static-swift-stdlib
+# What `make test` runs; a part alone is `make test PARTS=unit`.
+PARTS ?= unit
+
+.PHONY: up build test threads bench fuzz compose-test dist format clean
+
+up: build
+	.build/release/utopia up
+
+build:
+	@Tests/setup build
+	$(SWIFT) build $(RELEASE)
+
+test:
+	@Tests/setup test
+	@rm -rf .build/results
+	@SWIFT="$(SWIFT)" Tests/run $(PARTS); code=$$?; Tests/tally .build/results && exit $$code
+
+format:
+	$(SWIFT) format -i -p -r Package.swift Shared Services Tests
+
+clean:
+	rm -rf .build .venv dist
