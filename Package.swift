@@ -99,6 +99,7 @@ let package = Package(
     tests("Nameserver", ["DNSWire", "EventLoop", "Octets"]),
     tests("Resolver", ["DNSWire", "EventLoop", "Octets"]),
     tests("Registrar", ["EventLoop", "Octets"]),
+    tests("Utopia", ["Octets"]),
     tests("Mail", ["MailWire", "EventLoop", "Octets", "SQL"]),
   ],
   swiftLanguageModes: [.v6]

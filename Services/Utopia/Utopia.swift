@@ -1,0 +1,6 @@
+import ArgumentParser
+
+@main struct Utopia: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "utopia", abstract: "A small internet on your own machine: mail, DNS and a registrar.")
+}
