@@ -1,0 +1,124 @@
+import Octets
+import Testing
+
+@testable import DNSWire
+
+struct ZoneFileTests {
+  static let origin = Name("example.com") ?? .root
+
+  /// The shape of RFC 1035 §5.3, with the additions of later RFCs.
+  static let sample = #"""
+    $TTL 1h
+    @   IN  SOA     VENERA      Action\.domains (
+                                     20     ; SERIAL
+                                     7200   ; REFRESH
+                                     600    ; RETRY
+                                     1w     ; EXPIRE
+                                     60)    ; MINIMUM
+
+            NS      A.ISI.EDU.
+            NS      VENERA
+            300 MX      10      VENERA
+    A       A       26.3.0.103
+    VENERA  IN 5m A       10.1.0.52
+            A       128.9.0.32
+    $ORIGIN sub.example.com.
+    txt     TXT     "a ; \"quoted\" \100" plain ( "two"
+     three ) ; end
+    """#
+
+  @Test func theExampleOfRFC1035IsRead() throws {
+    let file = try ZoneFile(parsing: Array(ZoneFileTests.sample.utf8), origin: ZoneFileTests.origin)
+    let printed = String(decoding: ZoneFile.text(file.records), as: UTF8.self)
+    #expect(
+      printed == """
+        example.com.\t3600\tIN\tSOA\tVENERA.example.com. Action\\.domains.example.com. 20 7200 600 604800 60
+        example.com.\t3600\tIN\tNS\tA.ISI.EDU.
+        example.com.\t3600\tIN\tNS\tVENERA.example.com.
+        example.com.\t300\tIN\tMX\t10 VENERA.example.com.
+        A.example.com.\t3600\tIN\tA\t26.3.0.103
+        VENERA.example.com.\t300\tIN\tA\t10.1.0.52
+        VENERA.example.com.\t3600\tIN\tA\t128.9.0.32
+        txt.sub.example.com.\t3600\tIN\tTXT\t"a ; \\"quoted\\" d" "plain" "two" "three"
+
+        """)
+    #expect(file.entries.map(\.line) == [2, 9, 10, 11, 12, 13, 14, 16])
+    let again = try ZoneFile(parsing: Array(printed.utf8), origin: .root)
+    #expect(again.records == file.records)
+  }
+
+  @Test func aFileCutAnywhereIsReadOrRefusedWithItsLine() {
+    let text = Array(ZoneFileTests.sample.utf8)
+    for count in 0...text.count {
+      do {
+        _ = try ZoneFile(parsing: Array(text[..<count]), origin: ZoneFileTests.origin)
+      } catch {
+        #expect((1...18).contains(error.line))
+      }
+    }
+  }
+
+  @Test(arguments: [
+    ("$INCLUDE other", 1, ZoneFileError.Reason.includeRefused),
+    ("\n$GENERATE 1-2 a A 1.2.3.4", 2, .unknownDirective("$GENERATE")),
+    ("@ 1 A (1.2.3.4", 1, .unclosedParenthesis),
+    ("@ 1 A 1.2.3.4 )", 1, .unopenedParenthesis),
+    ("\n\n@ 1 TXT \"abc\n\"", 3, .unclosedQuote),
+    (" 1 A 1.2.3.4", 1, .noOwner),
+    ("@ A 1.2.3.4", 1, .noTTL),
+    ("@ 4294967296 A 1.2.3.4", 1, .badTTL("4294967296")),
+    ("@ 2147483648 A 1.2.3.4", 1, .badTTL("2147483648")),
+    ("@ 1x A 1.2.3.4", 1, .badTTL("1x")),
+    ("@ 1 CH A 1.2.3.4", 1, .badClass("CH")),
+    ("@ 1 IN", 1, .noType),
+    ("@ 1 NONSENSE x", 1, .badType("NONSENSE")),
+    ("@ 1 ANY x", 1, .badType("ANY")),
+    ("@ 1 A 1.2.3.4.5", 1, .text(.bad("IPv4 address", "1.2.3.4.5"))),
+    ("@ 1 AAAA 1.2.3.4", 1, .text(.bad("IPv6 address", "1.2.3.4"))),
+    ("@ 1 MX mail", 1, .text(.bad("preference", "mail"))),
+    ("@ 1 MX 65536 mail", 1, .text(.bad("preference", "65536"))),
+    ("@ 1 A 1.2.3.4 5", 1, .text(.extra("5"))),
+    ("@ 1 NS a..b", 1, .text(.emptyLabel)),
+    ("@ 1 SRV 1 2 3", 1, .text(.missing("target"))),
+    ("@ 1 TYPE65280 abc", 1, .text(.noPresentation(RecordType(rawValue: 65280)))),
+    ("@ 1 TYPE65280 \\# 2 abc", 1, .text(.bad("hexadecimal data", "abc"))),
+    ("@ 1 A \\# 3 010203", 1, .text(.badWireData)),
+    ("@ 1 CNAME \\# 2 C000", 1, .text(.badWireData)),
+    ("@ 1 TXT " + String(repeating: "a", count: 256), 1, .text(.stringTooLong)),
+  ])
+  func badLinesAreRefusedByNumberAndReason(text: String, line: Int, reason: ZoneFileError.Reason) {
+    #expect(throws: ZoneFileError(line: line, reason: reason)) {
+      try ZoneFile(parsing: Array(text.utf8), origin: ZoneFileTests.origin)
+    }
+  }
+
+  @Test(arguments: [
+    (RecordType.a, "192.0.2.1", "192.0.2.1"), (.aaaa, "2001:DB8:0::1", "2001:db8::1"), (.ns, "ns.x.", "ns.x."),
+    (.mx, "0 .", "0 ."), (.txt, #"a "b c" "\000""#, #""a" "b c" "\000""#), (.srv, "1 2 53 h.x.", "1 2 53 h.x."),
+    (.caa, "0 issue \"ca.x; a=b\"", "0 issue \"ca.x; a=b\""), (.caa, "0 issue ca.x", "0 issue \"ca.x\""),
+    (.soa, "a. b. 1 1h 1m 1w 1d", "a. b. 1 3600 60 604800 86400"), (.dname, "x.", "x."), (.ptr, "x.", "x."),
+    (.a, "\\# 4 0A000001", "10.0.0.1"), (RecordType(rawValue: 731), "\\# 6 abcd (ef 01) 2345", "\\# 6 abcdef012345"),
+    (RecordType(rawValue: 62347), "\\# 0", "\\# 0"),
+  ])
+  func rdataIsReadAndPrinted(type: RecordType, text: String, printed: String) throws {
+    let data = try RData(type: type, text: text)
+    #expect(data.type == type && data.text == printed)
+    #expect(try RData(type: type, text: printed) == data)
+    #expect(unsafe try RData(decoding: data.wire.span.bytes, range: 0..<data.wire.count, type: type) == data)
+  }
+
+  @Test func withoutAnOriginNamesEndWithADot() {
+    #expect(throws: TextError.relativeName) { try RData(type: .cname, text: "www") }
+    #expect(throws: TextError.extra("a second line")) { try RData(type: .cname, text: "www.\nx.") }
+    #expect(throws: TextError.missing("IPv4 address")) { try RData(type: .a, text: "") }
+  }
+
+  @Test(
+    arguments: [
+      ("0", 0), ("1h30m", 5400), ("1W2D", 777_600), ("4294967295", 4_294_967_295), ("", nil), ("h", nil), ("1h1", nil),
+      ("7102w", nil), ("-1", nil),
+    ] as [(String, UInt32?)])
+  func timesHaveUnits(text: String, seconds: UInt32?) {
+    #expect(TimeText.parse(Array(text.utf8)) == seconds)
+  }
+}
