@@ -18,6 +18,14 @@ test:
 	@rm -rf .build/results
 	@SWIFT="$(SWIFT)" Tests/run $(PARTS); code=$$?; Tests/tally .build/results && exit $$code
 
+compose-test: build
+	@Tests/setup compose
+	@SWIFT="$(SWIFT)" Tests/run compose; code=$$?; Tests/tally .build/results && exit $$code
+
+# The executables of this architecture and an image for `docker load`.
+dist: build
+	SWIFT="$(SWIFT)" Tests/dist
+
 format:
 	$(SWIFT) format -i -p -r Package.swift Shared Services Tests
 

@@ -1,0 +1,72 @@
+"""The story in containers: every host has its own address, real ports, and keeps its data when it restarts."""
+import poplib
+import subprocess
+import time
+
+HOST = "127.91.0.1"
+TOKEN = "Authorization: Bearer compose-test"
+
+
+def inside(compose, *command, check=True):
+    return compose("exec", "-T", "cis.poly.edu", *command, check=check)
+
+
+def eventually(question, wanted, seconds=60):
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = question()
+        if wanted(answer):
+            return answer
+        assert time.monotonic() < deadline, f"not in {seconds} s: {answer}"
+        time.sleep(0.5)
+
+
+def letters(compose):
+    return inside(
+        compose, "curl", "-s", "-H", TOKEN, "http://10.91.20.1:8025/v1/mailboxes/bob@hamburger.edu/messages")
+
+
+def test_names_are_found_from_cis(compose):
+    answer = inside(compose, "dig", "+short", "gaia.cs.umass.edu")
+    assert answer.strip(), "the world's resolver knows gaia.cs.umass.edu"
+    exchange = inside(compose, "dig", "+short", "@10.91.12.1", "hamburger.edu", "MX")
+    assert "mail.hamburger.edu." in exchange
+
+
+def test_no_process_is_root_and_the_root_is_read_only(compose):
+    for service in ["root", "hamburger", "resolver"]:
+        assert compose("exec", "-T", service, "id", "-u").strip() == "1000"
+        assert "Read-only" in compose("exec", "-T", service, "touch", "/usr/local/bin/x", check=False)
+
+
+def test_a_letter_from_cis_reaches_bob_and_stays_through_restarts(compose):
+    inside(
+        compose, "swaks", "--server", "10.91.20.2:587", "--auth", "PLAIN", "--auth-user", "alice@crepes.fr",
+        "--auth-password", "ketchup", "--from", "alice@crepes.fr", "--to", "bob@hamburger.edu",
+        "--header", "Subject: from a container", "--body", "Do you like ketchup?")
+    eventually(lambda: letters(compose), lambda text: "from a container" in text)
+
+    compose("restart", "--timeout", "20", "hamburger", "crepes", "hosting", "resolver", "tld-edu")
+    after = eventually(lambda: letters(compose), lambda text: "from a container" in text)
+    assert after.count("from a container") == 1
+
+    mailbox = poplib.POP3(HOST, 2110, timeout=20)
+    mailbox.user("bob")
+    mailbox.pass_("hungry")
+    count, _ = mailbox.stat()
+    assert any(b"Do you like ketchup?" in line for line in mailbox.retr(count)[1])
+    mailbox.quit()
+
+
+def test_the_image_alone_is_a_world(compose, engine):
+    name = "utopiatest_alone"
+    subprocess.run(
+        ["docker", "run", "--detach", "--rm", "--name", name, "--publish", f"{HOST}:18025:8025", "network-utopia"],
+        env=engine, check=True, capture_output=True)
+    try:
+        eventually(
+            lambda: subprocess.run(["curl", "-s", f"http://{HOST}:18025/readyz", "-o", "/dev/null", "-w",
+                                    "%{http_code}"], capture_output=True, text=True).stdout,
+            lambda code: code == "200")
+    finally:
+        subprocess.run(["docker", "stop", "--time", "20", name], env=engine, capture_output=True)
