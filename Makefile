@@ -2,7 +2,7 @@
 SWIFT ?= swift
 RELEASE = -c release --static-swift-stdlib
 # What `make test` runs; a part alone is `make test PARTS=unit`.
-PARTS ?= unit
+PARTS ?= unit fuzz
 
 .PHONY: up build test threads bench fuzz compose-test dist format clean
 
@@ -17,6 +17,11 @@ test:
 	@Tests/setup test
 	@rm -rf .build/results
 	@SWIFT="$(SWIFT)" Tests/run $(PARTS); code=$$?; Tests/tally .build/results && exit $$code
+
+# Long: `make fuzz SECONDS=600`.
+SECONDS ?= 300
+fuzz:
+	python3 Tests/Fuzz/fuzz.py $(SECONDS)
 
 compose-test: build
 	@Tests/setup compose
