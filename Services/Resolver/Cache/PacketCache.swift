@@ -1,0 +1,147 @@
+import Octets
+
+/// Answers by question, found by the octets of a query as it came: what makes a cached answer cheap.
+///
+/// An open-addressing table over a slab; eviction is second chance, an approximation of least recently used that writes
+/// one flag a hit. Everything in it is derived from the record cache and may be dropped at any time.
+struct PacketCache {
+  private struct Entry {
+    var hash: UInt64
+    var packet: Packet
+    var used: Bool
+    var cost: Int
+  }
+
+  /// Entry and table slots, array headers and allocator slack.
+  static let overhead = 256
+
+  let limit: Int
+  private(set) var bytes = 0
+  private(set) var count = 0
+  private var entries: [Entry?] = []
+  private var vacant: [Int] = []
+  /// Positions of entries by hash, -1 where empty; the count is a power of two.
+  private var table: [Int32]
+  private var hand = 0
+  private var turn = 0
+
+  init(limit: Int) {
+    self.limit = limit
+    table = [Int32](repeating: -1, count: 1024)
+  }
+
+  /// Writes the answer to a query if there is a live one.
+  mutating func answer(
+    _ query: ClientQuery, _ message: RawSpan, now: Int64, limit: Int, to output: inout [UInt8]
+  ) -> Bool {
+    guard let position = find(query, message) else { return false }
+    entries[position]?.used = true
+    guard let packet = entries[position]?.packet, packet.expires > now else {
+      remove(at: position)
+      return false
+    }
+    turn &+= 1
+    packet.write(to: &output, for: query, message, now: now, turn: turn & 0xFFFF, limit: limit)
+    return true
+  }
+
+  /// Keeps the packet as the answer to the query's question.
+  mutating func insert(_ packet: Packet, for query: ClientQuery, _ message: RawSpan) {
+    let cost = packet.bytes.count + packet.ttls.count * 2 + Self.overhead
+    guard cost <= limit / 4 else { return }
+    if let old = find(query, message) { remove(at: old) }
+    while bytes + cost > limit, count > 0 { evictOne() }
+    if (count + 1) * 4 > table.count * 3 { grow() }
+    let entry = Entry(hash: query.hash, packet: packet, used: false, cost: cost)
+    let position: Int
+    if let free = vacant.popLast() {
+      position = free
+      entries[position] = entry
+    } else {
+      position = entries.count
+      entries.append(entry)
+    }
+    place(position, query.hash)
+    bytes += cost
+    count += 1
+  }
+
+  mutating func removeAll() {
+    let turn = turn
+    self = PacketCache(limit: limit)
+    self.turn = turn
+  }
+
+  private func find(_ query: ClientQuery, _ message: RawSpan) -> Int? {
+    let mask = table.count - 1
+    var slot = Int(truncatingIfNeeded: query.hash) & mask
+    while true {
+      let position = Int(table[slot])
+      if position < 0 { return nil }
+      if let entry = entries[position], entry.hash == query.hash, matches(entry.packet, query, message) {
+        return position
+      }
+      slot = (slot + 1) & mask
+    }
+  }
+
+  private func matches(_ packet: Packet, _ query: ClientQuery, _ message: RawSpan) -> Bool {
+    guard packet.questionEnd == query.questionEnd else { return false }
+    let nameEnd = query.questionEnd - 4
+    for offset in Packet.headerSize..<nameEnd
+    where packet.bytes[offset].asciiLowercased != message[offset].asciiLowercased { return false }
+    for offset in nameEnd..<query.questionEnd where packet.bytes[offset] != message[offset] { return false }
+    return true
+  }
+
+  private mutating func place(_ position: Int, _ hash: UInt64) {
+    let mask = table.count - 1
+    var slot = Int(truncatingIfNeeded: hash) & mask
+    while table[slot] >= 0 { slot = (slot + 1) & mask }
+    table[slot] = Int32(position)
+  }
+
+  private mutating func remove(at position: Int) {
+    guard let entry = entries[position] else { return }
+    let mask = table.count - 1
+    var slot = Int(truncatingIfNeeded: entry.hash) & mask
+    while Int(table[slot]) != position { slot = (slot + 1) & mask }
+    // Closes the gap, so that no probe stops short of an entry behind it.
+    var next = (slot + 1) & mask
+    while table[next] >= 0 {
+      let home = entries[Int(table[next])].map { Int(truncatingIfNeeded: $0.hash) & mask } ?? next
+      if (next - home) & mask >= (next - slot) & mask {
+        table[slot] = table[next]
+        slot = next
+      }
+      next = (next + 1) & mask
+    }
+    table[slot] = -1
+    entries[position] = nil
+    vacant.append(position)
+    bytes -= entry.cost
+    count -= 1
+  }
+
+  private mutating func evictOne() {
+    while true {
+      if hand >= entries.count { hand = 0 }
+      let position = hand
+      hand += 1
+      guard let entry = entries[position] else { continue }
+      if entry.used {
+        entries[position]?.used = false
+      } else {
+        remove(at: position)
+        return
+      }
+    }
+  }
+
+  private mutating func grow() {
+    table = [Int32](repeating: -1, count: table.count * 2)
+    for (position, entry) in entries.enumerated() {
+      if let entry { place(position, entry.hash) }
+    }
+  }
+}
