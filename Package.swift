@@ -84,7 +84,7 @@ let package = Package(
       "Mail",
       ["ServiceKit", "SQL", "HTTPClient", "MailWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
-      "Utopia", ["ServiceKit", "HTTPClient", "HTTPWire", "EventLoop", "Octets", log, arguments, yaml]),
+      "Utopia", ["CLinux", "ServiceKit", "HTTPClient", "HTTPWire", "EventLoop", "Octets", log, arguments, yaml]),
 
     // Tests
     tests("Octets"),

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -103,3 +104,7 @@ void clinux_name_thread(const char *name) {
 }
 
 int clinux_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL); }
+
+int clinux_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+char **clinux_environment(void) { return environ; }
+const short CLINUX_POSIX_SPAWN_SETSID = POSIX_SPAWN_SETSID;

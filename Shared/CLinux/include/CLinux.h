@@ -50,3 +50,8 @@ int clinux_affinity_count(void);
 void clinux_name_thread(const char *name);
 /// SIGKILL for this process when the thread that made it ends.
 int clinux_die_with_parent(void);
+/// A pipe whose ends close on exec: the reading end, then the writing one.
+int clinux_pipe(int ends[2]);
+/// What a started program gets as its environment: this process's own.
+char **clinux_environment(void);
+extern const short CLINUX_POSIX_SPAWN_SETSID;

@@ -1,0 +1,118 @@
+import Glibc
+import Octets
+
+/// The folder that holds a world: each host's data, the logs, the administrator's token, and who runs it.
+struct DataDirectory: Sendable {
+  let path: String
+
+  /// With the name of the default folder for world N, unless one was given.
+  init(_ given: String?, net: UInt8) {
+    path = given ?? (net == 0 ? ".utopia" : ".utopia-\(net)")
+  }
+
+  var tokenFile: String { "\(path)/admin-token" }
+  var supervisorLog: String { "\(path)/log/utopia.log" }
+  func folder(of host: Host) -> String { "\(path)/\(host.name)" }
+  func log(of host: Host) -> String { "\(path)/log/\(host.name).log" }
+  private var lockFile: String { "\(path)/utopia.pid" }
+  private var settingsFile: String { "\(path)/settings" }
+
+  func make() throws(Trouble) {
+    try Files.makeFolder(path + "/log")
+  }
+
+  // MARK: The token
+
+  /// The administrator's token: of the environment, of the file, or a new one, which is then in the file.
+  func makeToken() throws(Trouble) -> String {
+    if let token = try token() { return token }
+    var generator = SystemRandomNumberGenerator()
+    let token = Hex.encode((0..<24).map { _ in UInt8.random(in: 0...255, using: &generator) })
+    try Files.write(token + "\n", to: tokenFile)
+    return token
+  }
+
+  func token() throws(Trouble) -> String? {
+    if let token = Environment["UTOPIA_ADMIN_TOKEN"], !token.isEmpty { return token }
+    guard let text = try Files.read(tokenFile) else { return nil }
+    let token = text.split(whereSeparator: \.isWhitespace).first.map(String.init)
+    guard let token else { throw Trouble("\(tokenFile) is empty; remove it to get a new token") }
+    return token
+  }
+
+  // MARK: Who runs it
+
+  /// Takes the folder for this process, until it ends; nil when another launcher has it.
+  func lock() throws(Trouble) -> Bool {
+    let descriptor = unsafe open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .system(lockFile) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      if errno == EWOULDBLOCK { return false }
+      throw .system(lockFile)
+    }
+    // The descriptor stays open on purpose: the lock ends with the process, however it ends.
+    ftruncate(descriptor, 0)
+    let text = Array("\(getpid())\n".utf8)
+    guard unsafe write(descriptor, text, text.count) == text.count else { throw .system(lockFile) }
+    return true
+  }
+
+  /// The process that runs the world; nil when none does.
+  func runner() throws(Trouble) -> pid_t? {
+    let descriptor = unsafe open(lockFile, O_RDWR | O_CLOEXEC)
+    if descriptor < 0, errno == ENOENT { return nil }
+    guard descriptor >= 0 else { throw .system(lockFile) }
+    defer { close(descriptor) }
+    if flock(descriptor, LOCK_EX | LOCK_NB) == 0 { return nil }
+    guard let text = try Files.read(lockFile), let process = pid_t(text.prefix { $0.isNumber }) else { return nil }
+    return process
+  }
+
+  // MARK: Which world
+
+  /// The settings of the last `up`, which the other commands need not repeat.
+  func settings() throws(Trouble) -> Settings? {
+    try Files.read(settingsFile).flatMap { Settings($0) }
+  }
+
+  func remember(_ settings: Settings) throws(Trouble) {
+    try Files.write(settings.text, to: settingsFile)
+  }
+}
+
+/// Which world a data folder holds: lines of `key value`.
+struct Settings: Equatable, Sendable {
+  var net: UInt8
+  /// The path of the world file; nil for the default world.
+  var world: String?
+  /// The address of the REST interfaces, where it was given.
+  var doors: String?
+
+  init(net: UInt8, world: String?, doors: String?) {
+    self.net = net
+    self.world = world
+    self.doors = doors
+  }
+
+  init?(_ text: String) {
+    var values: [Substring: String] = [:]
+    for line in text.split(separator: "\n") {
+      let parts = line.split(separator: " ", maxSplits: 1)
+      if parts.count == 2 { values[parts[0]] = String(parts[1]) }
+    }
+    guard let net = values["net"].flatMap({ UInt8($0) }) else { return nil }
+    self.init(net: net, world: values["world"], doors: values["doors"])
+  }
+
+  var text: String {
+    "net \(net)\n" + (world.map { "world \($0)\n" } ?? "") + (doors.map { "doors \($0)\n" } ?? "")
+  }
+}
+
+/// The variables that this process was started with.
+enum Environment {
+  static subscript(name: String) -> String? {
+    unsafe getenv(name).map { unsafe String(cString: $0) }
+  }
+}
