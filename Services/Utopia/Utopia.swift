@@ -2,5 +2,9 @@ import ArgumentParser
 
 @main struct Utopia: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "utopia", abstract: "A small internet on your own machine: mail, DNS and a registrar.")
+    commandName: "utopia",
+    abstract: "A small internet on your own machine: mail, DNS and a registrar.",
+    subcommands: [
+      Up.self, Down.self, Status.self, Clock.self, Reset.self, Seed.self, Health.self, RunHost.self, PrintWorld.self,
+    ])
 }

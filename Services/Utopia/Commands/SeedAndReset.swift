@@ -1,0 +1,46 @@
+import ArgumentParser
+import EventLoop
+
+/// Puts into the services what the world file says and they do not have yet.
+struct Seed: ParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Add what the world file says and the services lack.")
+
+  @OptionGroup var options: WorldOptions
+
+  func run() throws {
+    try telling {
+      let (world, _) = try options.load()
+      let token = try options.directory.token()
+      try runOnLoop { loop in
+        say("Seeded: \(try await Seeder(world, token: token, on: loop).run())")
+      }
+    }
+  }
+}
+
+/// Puts every service back to the state of the world file, clock included.
+struct Reset: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Put every service back to what the world file says, without a restart.")
+
+  @OptionGroup var options: WorldOptions
+
+  func run() throws {
+    try telling {
+      let (world, _) = try options.load()
+      let token = try options.directory.token()
+      try runOnLoop { loop in
+        for host in world.hosts { try await world.door(to: host, token: token, on: loop).ask("POST", "/v1/reset") }
+        say("Reset \(world.hosts.count) services; seeded: \(try await Seeder(world, token: token, on: loop).run())")
+      }
+    }
+  }
+}
+
+/// Prints the default world file, the start of one's own.
+struct PrintWorld: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "world", abstract: "Print the default world file, the start of your own.")
+
+  func run() { say(DefaultWorld.yaml) }
+}

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Octets
+
+/// Which world a command is about.
+struct WorldOptions: ParsableArguments {
+  @Option(help: "The folder of the world's data (default: .utopia, or .utopia-N with --net N).")
+  var data: String?
+
+  @Option(help: "A world file; `utopia world` prints the default one.")
+  var world: String?
+
+  @Option(help: "The number of the world, 0 to 255: its addresses are 127.N.x.y.")
+  var net: UInt8?
+
+  @Option(help: "For a world of containers: the first two numbers of its network, such as 10.77.")
+  var subnet: String?
+
+  var directory: DataDirectory { DataDirectory(data, net: net ?? 0) }
+
+  /// The world of the last `up` in this folder, unless the options say more.
+  func load(doors given: String? = nil) throws(Trouble) -> (world: World, settings: Settings) {
+    let stored = try directory.settings()
+    if let net, let stored, stored.net != net {
+      throw Trouble("\(directory.path) holds world \(stored.net); give world \(net) a folder of its own with --data")
+    }
+    let settings = Settings(
+      net: net ?? stored?.net ?? 0, world: world.map(Files.absolute) ?? stored?.world, doors: given ?? stored?.doors)
+    return (try read(settings), settings)
+  }
+
+  private func read(_ settings: Settings) throws(Trouble) -> World {
+    var text = DefaultWorld.yaml
+    if let path = settings.world {
+      guard let own = try Files.read(path) else { throw Trouble("\(path): there is no such file") }
+      text = own
+    }
+    do {
+      return try World(text, file: settings.world ?? "the default world", at: placement(settings))
+    } catch let error as WorldFileError {
+      throw Trouble(error.description)
+    } catch let error as Trouble {
+      throw error
+    } catch {
+      throw Trouble("\(error)")
+    }
+  }
+
+  private func placement(_ settings: Settings) throws(Trouble) -> Placement {
+    if let subnet {
+      guard let network = Network(subnet) else {
+        throw Trouble("--subnet \(subnet): the first two numbers of a network were expected, such as 10.77")
+      }
+      return .containers(network)
+    }
+    guard let doors = settings.doors else { return .loopback(settings.net) }
+    guard let address = IPAddress(doors) else { throw Trouble("--doors \(doors): an address was expected") }
+    return .loopback(settings.net, doors: address)
+  }
+}

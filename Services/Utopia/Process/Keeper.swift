@@ -1,0 +1,157 @@
+import EventLoop
+import Glibc
+import Octets
+
+/// Runs the services of a world: starts them, waits until they are ready, watches over them and ends them in the
+/// reverse order. The process ends with it.
+actor Keeper {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  private struct Running {
+    var host: Host
+    var child: Child
+    /// Where this run's part of the log begins.
+    var logStart: Int
+  }
+
+  private let world: World
+  private let directory: DataDirectory
+  /// The children's standard input: it ends when this process does, and they end then.
+  private let lifeline: Pipe
+  private var running: [Running] = []
+  private var isEnding = false
+  private var isImpatient = false
+
+  /// How long a service may take until it is ready, and until it has ended.
+  private static let patience = Duration.seconds(20)
+
+  init(_ world: World, in directory: DataDirectory, on loop: EventLoop) throws(Trouble) {
+    self.world = world
+    self.directory = directory
+    self.loop = loop
+    lifeline = try Pipe()
+  }
+
+  /// Starts every service, then waits until each is ready.
+  func start() async throws(Trouble) {
+    try await refuseTakenPorts()
+    for host in world.hosts {
+      if isEnding { return }
+      try start(host)
+    }
+    for host in world.hosts {
+      try await waitUntilReady(host)
+      if isEnding { return }
+      say("  \(host.name) is ready")
+    }
+  }
+
+  /// Another program's answer on a port of this world would be taken for the service's own.
+  private func refuseTakenPorts() async throws(Trouble) {
+    for host in world.hosts {
+      for address in [world.door(of: host)] + world.wireAddresses(of: host) {
+        let reachable = address.ip.isUnspecified ? SocketAddress(ip: .loopbackV4, port: address.port) : address
+        guard let taken = try? await TCPConnection.connect(to: reachable, on: loop, timeout: .seconds(1)) else {
+          continue
+        }
+        await taken.close()
+        throw Trouble(
+          "\(address), where \(host.name) belongs, is in use by another program; "
+            + "stop that one, or start a world beside it with --net N")
+      }
+    }
+  }
+
+  private func start(_ host: Host) throws(Trouble) {
+    let folder = directory.folder(of: host)
+    try Files.makeFolder(folder)
+    let log = directory.log(of: host)
+    let descriptor = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw .system(log) }
+    defer { close(descriptor) }
+    let launch = world.launch(host, data: folder, token: directory.tokenFile, supervised: true)
+    let logStart = Files.size(log)
+    let child = try Child.start(
+      "\(Files.ownFolder)/\(launch.executable)", launch.arguments, input: lifeline.reading, output: descriptor)
+    running.append(Running(host: host, child: child, logStart: logStart))
+  }
+
+  private func waitUntilReady(_ host: Host) async throws(Trouble) {
+    let door = world.door(to: host, token: nil, on: loop)
+    let deadline = Instant.current + Self.patience
+    var last = "no answer"
+    while !isEnding {
+      if let reply = try? await door.send("GET", "/readyz", timeout: .seconds(2)) {
+        if reply.isSuccess { return }
+        last = "\(reply.status) \(reply.json["detail"]?.text ?? "")"
+      }
+      guard Instant.current < deadline else {
+        throw Trouble(
+          "\(host.name) is not ready after \(Self.patience): \(last); its log is \(directory.log(of: host))")
+      }
+      await loop.sleep(for: .milliseconds(20))
+    }
+  }
+
+  /// A child has ended: unless it was told to, the world ends too.
+  func collect() async {
+    guard !isEnding else { return }
+    for one in running {
+      guard let outcome = one.child.outcome() else { continue }
+      running.removeAll { $0.child.process == one.child.process }
+      let log = directory.log(of: one.host)
+      let written = (try? Files.read(log, from: one.logStart)) ?? ""
+      let reason = lastMessage(in: written).map { ": \($0)" } ?? ""
+      await end(Trouble("\(one.host.name) \(outcome)\(reason) (log: \(log))"))
+      return
+    }
+  }
+
+  /// The command that started this launcher is gone before the world was up.
+  func abandon() async {
+    if !isEnding { await end(nil) }
+  }
+
+  /// Ends every service, the last started first, then this process: with code 1 where something went wrong.
+  func end(_ trouble: Trouble?) async {
+    guard !isEnding else {
+      isImpatient = true
+      return
+    }
+    isEnding = true
+    if let trouble { complain(trouble.description) }
+    for one in running.reversed() {
+      one.child.send(SIGTERM)
+      let deadline = Instant.current + Self.patience
+      while one.child.outcome() == nil {
+        if isImpatient || Instant.current > deadline { one.child.send(SIGKILL) }
+        await loop.sleep(for: .milliseconds(5))
+      }
+    }
+    if trouble == nil { say("\(world.name) is down; its data stays in \(directory.path)") }
+    exit(trouble == nil ? 0 : 1)
+  }
+}
+
+extension World {
+  /// The TCP addresses of a host's wire protocols.
+  fileprivate func wireAddresses(of host: Host) -> [SocketAddress] {
+    switch host.role {
+    case .nameserver, .resolver: host.addresses.map { SocketAddress(ip: $0, port: ports.dns) }
+    case .registrar: []
+    case .mail(let mail):
+      (mail.catches ? [ports.smtp] : [ports.smtp, ports.submission, ports.pop3]).map {
+        SocketAddress(ip: host.address, port: $0)
+      }
+    }
+  }
+}
+
+/// What the last line of a log says, without the frame of a JSON line.
+func lastMessage(in log: String) -> String? {
+  guard let line = log.split(separator: "\n").last(where: { !$0.allSatisfy(\.isWhitespace) }) else { return nil }
+  let json = JSON(Array(line.utf8))
+  guard let message = json?["message"]?.string else { return String(line) }
+  return [message, json?["error"]?.text].compactMap(\.self).joined(separator: ": ")
+}
