@@ -1,0 +1,89 @@
+import Testing
+
+@testable import Utopia
+
+@Suite struct ClockTextTests {
+  @Test(arguments: [
+    ("+3d", 259_200), ("+2h30m", 9000), ("+45s", 45), ("+1d1h1m1s", 90_061), ("+0s", 0),
+  ])
+  func aTimeAheadIsRead(text: String, expected: Int) {
+    #expect(seconds(of: text) == expected)
+  }
+
+  @Test(arguments: ["", "+", "3d", "-3d", "+3", "+d", "+3m2h", "+3d3d", "+ 3d", "+3w", "+99999999999999999999d", "+٣d"])
+  func anythingElseIsRefused(text: String) {
+    #expect(seconds(of: text) == nil)
+  }
+
+  @Test(arguments: [(0, "0s"), (259_200, "3d"), (9000, "2h 30m"), (90_061, "1d 1h 1m 1s")])
+  func secondsAreSaidInUnits(seconds: Int, expected: String) {
+    #expect(duration(seconds) == expected)
+  }
+}
+
+@Suite struct LogTests {
+  @Test(arguments: [
+    ("", nil),
+    ("\n \n", nil),
+    ("one\ntwo\n", "two"),
+    (#"{"level":"error","message":"can't bind","error":"in use"}"# + "\n", "can't bind: in use"),
+    (#"{"level":"error","message":"can't bind"}"# + "\n\n", "can't bind"),
+    (#"{"level":"#, #"{"level":"#),
+  ])
+  func theLastLineTellsWhyAServiceEnded(log: String, expected: String?) {
+    #expect(lastMessage(in: log) == expected)
+  }
+}
+
+@Suite struct SettingsTests {
+  @Test(arguments: [
+    Settings(net: 0, world: nil, doors: nil), Settings(net: 255, world: "/a folder/world.yaml", doors: "0.0.0.0"),
+  ])
+  func settingsAreReadAsTheyWereWritten(settings: Settings) {
+    #expect(Settings(settings.text) == settings)
+  }
+
+  @Test(arguments: ["", "net\n", "net x\n", "net 256\n"])
+  func aSpoiltFileHoldsNoSettings(text: String) {
+    #expect(Settings(text) == nil)
+  }
+}
+
+@Suite struct AnswerTests {
+  private func octets(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+  @Test func anAnswerIsItsStatusAndBody() throws {
+    let reply = try Door.parse(octets("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a\":[1]}"))
+    #expect(reply.status == 200)
+    #expect(reply.json == ["a": [1]])
+  }
+
+  @Test func aChunkedBodyIsJoined() throws {
+    let reply = try Door.parse(
+      octets("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1;x=y\r\n \r\n0\r\n\r\n"))
+    #expect(!reply.isSuccess)
+    #expect(reply.body == octets("{} "))
+  }
+
+  @Test(arguments: [
+    "", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nab",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nab\r\n",
+  ])
+  func aBrokenAnswerIsNotTakenForAWholeOne(text: String) {
+    #expect(throws: Trouble.self) { try Door.parse(octets(text)) }
+  }
+
+  @Test func jsonIsShownInOneOrder() {
+    let value: JSON = ["b": 1, "a": ["x/y", true, .null, .number(1.5)]]
+    #expect(String(decoding: value.octets, as: UTF8.self) == #"{"a":["x/y",true,null,1.5],"b":1}"#)
+    #expect(JSON(value.octets) == value)
+    #expect(JSON(octets("{")) == nil)
+  }
+
+  @Test func aValueInAQueryIsEncoded() {
+    #expect(percentEncoded("bob@hamburger.edu") == "bob@hamburger.edu")
+    #expect(percentEncoded("a b&c=ü/") == "a%20b%26c%3D%C3%BC%2F")
+  }
+}
