@@ -1,0 +1,64 @@
+import EventLoop
+import Octets
+import Testing
+
+@testable import HTTPClient
+
+/// Where requests go, and where they don't.
+@Suite struct PlaceTests {
+  @Test func theResolversAddressIsTheOneConnectedTo() async throws {
+    let loop = try EventLoop.start(name: "test")
+    let server = try ScriptedServer(on: loop) { _, _ in [answer(body: "here")] }
+    let asked = Lock<[String]>([])
+    let client = HTTPClient(
+      on: loop,
+      resolver: { host in
+        asked.withLock { $0.append(host) }
+        return [.loopbackV4]
+      })
+    let response = try await client.send(ClientRequest(server.url("/", host: "mail.hamburger.edu")))
+    #expect(response.body == Array("here".utf8))
+    #expect(server.seen.requests.first?.contains("Host: mail.hamburger.edu:\(server.address.port)\r\n") == true)
+    _ = try await client.send(ClientRequest(server.url("/")))
+    #expect(asked.withLock { $0 } == ["mail.hamburger.edu"])
+    await client.close()
+  }
+
+  @Test func aNameWithoutAddressIsNotAskedOfAnyoneElse() async throws {
+    struct NoSuchName: Error {}
+    let loop = try EventLoop.start(name: "test")
+    let empty = HTTPClient(on: loop, resolver: { _ in [] })
+    let failing = HTTPClient(on: loop, resolver: { _ in throw NoSuchName() })
+    for client in [empty, failing] {
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await client.send(ClientRequest("http://www.example.com/"))
+      }
+      #expect(error?.kind == .unresolved)
+      #expect(error?.reason.contains("www.example.com") == true)
+      await client.close()
+    }
+  }
+
+  @Test func addressesOutsideThePolicyAreNotConnectedTo() async throws {
+    let other = try EventLoop.start(name: "server")
+    let server = try ScriptedServer(on: other) { _, _ in [answer()] }
+    let network = try #require(IPNetwork("127.9.0.0/16"))
+    let loop = try EventLoop.start(name: "test", egress: .only([network]))
+    let client = HTTPClient(on: loop, resolver: { _ in [.loopbackV4] })
+    for host in ["127.0.0.1", "[::ffff:127.0.0.1]", "www.example.com"] {
+      let error = await #expect(throws: HTTPClientError.self) {
+        try await client.send(ClientRequest(server.url("/", host: host)))
+      }
+      #expect(error?.kind == .forbidden)
+    }
+    // The system's own look-up goes the same way.
+    let plain = HTTPClient(on: loop)
+    let error = await #expect(throws: HTTPClientError.self) {
+      try await plain.send(ClientRequest(server.url("/", host: "localhost")))
+    }
+    #expect(error?.kind == .forbidden)
+    #expect(server.seen.connections == 0)
+    await client.close()
+    await plain.close()
+  }
+}
