@@ -1,0 +1,3 @@
+@main struct Nameserver {
+  static func main() {}
+}

@@ -1,0 +1,81 @@
+import DNSWire
+
+/// What identifies an RRset within a zone.
+struct RRsetKey: Hashable, Sendable {
+  var name: Name
+  var type: RecordType
+}
+
+/// The records of one name and type; they share a TTL (RFC 2181 §5.2).
+struct RRset: Hashable, Sendable {
+  /// One datum; a disabled one is kept but not served.
+  struct Record: Hashable, Sendable {
+    var data: RData
+    var isDisabled = false
+  }
+
+  /// A remark that the API keeps with an RRset.
+  struct Comment: Hashable, Sendable {
+    var content: String
+    var account: String
+    /// Seconds since 1970.
+    var modifiedAt: Int64
+  }
+
+  var name: Name
+  var type: RecordType
+  /// Seconds.
+  var ttl: UInt32
+  var records: [Record]
+  var comments: [Comment] = []
+
+  var key: RRsetKey { RRsetKey(name: name, type: type) }
+  /// What is served.
+  var active: [RData] { records.lazy.filter { !$0.isDisabled }.map(\.data) }
+}
+
+/// A zone as it is administered. What is served is the `ZoneTree` made of it.
+struct Zone: Sendable {
+  var name: Name
+  /// How the API calls it: "Native", "Master", …; all are served alike.
+  var kind: String
+  var account = ""
+  /// How the serial advances: "" and "DEFAULT" by one or to today's date, "INCREASE" by one, "EPOCH" to the time.
+  var soaEditAPI = "DEFAULT"
+  var rrsets: [RRsetKey: RRset] = [:]
+
+  init(name: Name, kind: String = "Native") {
+    self.name = name
+    self.kind = kind
+  }
+
+  /// The SOA at the apex, and its RRset's TTL.
+  var soa: SOA? {
+    guard case .soa(let soa)? = rrsets[RRsetKey(name: name, type: .soa)]?.records.first?.data else { return nil }
+    return soa
+  }
+
+  /// In canonical order, the apex first and there the SOA before all else.
+  var sortedRRsets: [RRset] {
+    rrsets.values.sorted { left, right in
+      if left.name != right.name { return left.name < right.name }
+      if (left.type == .soa) != (right.type == .soa) { return left.type == .soa }
+      return left.type.rawValue < right.type.rawValue
+    }
+  }
+
+  /// What is served, as records.
+  var records: [ResourceRecord] {
+    sortedRRsets.flatMap { set in set.active.map { ResourceRecord(name: set.name, ttl: set.ttl, data: $0) } }
+  }
+
+  /// Adds records, each to the RRset of its name and type; the set's TTL is that of its first record.
+  mutating func add(_ records: some Sequence<ResourceRecord>) {
+    for record in records {
+      let key = RRsetKey(name: record.name, type: record.type)
+      var set = rrsets[key] ?? RRset(name: record.name, type: record.type, ttl: record.ttl, records: [])
+      if !set.records.contains(where: { $0.data == record.data }) { set.records.append(.init(data: record.data)) }
+      rrsets[key] = set
+    }
+  }
+}

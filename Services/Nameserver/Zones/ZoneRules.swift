@@ -1,0 +1,87 @@
+import DNSWire
+
+/// Why data can't be served. The API puts its description into `error`.
+struct ZoneViolation: Error, Hashable, Sendable, CustomStringConvertible {
+  /// The RRset at fault, as "www.example.com./CNAME".
+  var record: String
+  var reason: String
+
+  init(_ name: Name, _ type: RecordType, _ reason: String) {
+    record = "\(name)/\(type)"
+    self.reason = reason
+  }
+
+  var description: String { "RRset \(record): \(reason)" }
+}
+
+extension Zone {
+  /// Octets of the longest RRset: with question, EDNS and a chain before it, it must fit into a message of 65,535.
+  static let maximumRRsetLength = 48_000
+  /// RFC 2181 §8.
+  static let maximumTTL: UInt32 = 0x7FFF_FFFF
+
+  /// Proves all that serving the zone relies on.
+  func validate() throws(ZoneViolation) {
+    guard let authority = rrsets[RRsetKey(name: name, type: .soa)], authority.active.count == 1 else {
+      throw ZoneViolation(name, .soa, "a zone has exactly one SOA record, at its apex")
+    }
+    var types: [Name: Set<RecordType>] = [:]
+    for set in sortedRRsets {
+      try validate(set)
+      if !set.active.isEmpty { types[set.name, default: []].insert(set.type) }
+    }
+    for (owner, types) in types.sorted(by: { $0.key < $1.key }) {
+      try validate(types: types, at: owner)
+    }
+    try validateBelowDNAMEs(types)
+  }
+
+  private func validate(_ set: RRset) throws(ZoneViolation) {
+    guard set.name.isAtOrBelow(name) else {
+      throw ZoneViolation(set.name, set.type, "the name is out of zone \(name)")
+    }
+    guard !set.type.isMeta else { throw ZoneViolation(set.name, set.type, "the type is not for data") }
+    guard set.ttl <= Zone.maximumTTL else {
+      throw ZoneViolation(set.name, set.type, "the TTL is out of range: 0 to 2147483647")
+    }
+    if set.type == .soa, set.name != name { throw ZoneViolation(set.name, .soa, "an SOA is only at the apex") }
+    guard Set(set.records.map(\.data)).count == set.records.count else {
+      throw ZoneViolation(set.name, set.type, "a record is there twice")
+    }
+    let length = set.records.reduce(0) { $0 + 12 + $1.data.wire.count }
+    guard length <= Zone.maximumRRsetLength else {
+      throw ZoneViolation(set.name, set.type, "more than \(Zone.maximumRRsetLength) octets")
+    }
+    for record in set.records {
+      guard record.data.type == set.type else {
+        throw ZoneViolation(set.name, set.type, "the data is of type \(record.data.type)")
+      }
+    }
+  }
+
+  private func validate(types: Set<RecordType>, at owner: Name) throws(ZoneViolation) {
+    // RFC 1034 §3.6.2, RFC 2181 §10.1; DNSSEC's own types may stand beside an alias (RFC 4034 §3, RFC 4035 §2.5).
+    let beside: Set<RecordType> = [.rrsig, RecordType(rawValue: 47)]
+    for alias in [RecordType.cname, .dname] where types.contains(alias) {
+      let count = rrsets[RRsetKey(name: owner, type: alias)]?.active.count ?? 0
+      guard count == 1 else { throw ZoneViolation(owner, alias, "a name has at most one \(alias)") }
+    }
+    if types.contains(.cname), let other = types.subtracting(beside).first(where: { $0 != .cname }) {
+      throw ZoneViolation(
+        owner, .cname, "conflicts with pre-existing RRset: a CNAME stands alone, here is also \(other)")
+    }
+    if types.contains(.dname), types.contains(.ns), owner != name {
+      throw ZoneViolation(owner, .dname, "a DNAME is not beside a delegation (RFC 6672 §2.3)")
+    }
+  }
+
+  /// RFC 6672 §2.4.
+  private func validateBelowDNAMEs(_ types: [Name: Set<RecordType>]) throws(ZoneViolation) {
+    let sources = types.filter { $0.value.contains(.dname) }.map(\.key)
+    for source in sources {
+      if let below = types.keys.first(where: { $0.isBelow(source) }) {
+        throw ZoneViolation(below, types[below]?.first ?? .a, "nothing exists below the DNAME at \(source)")
+      }
+    }
+  }
+}
