@@ -1,0 +1,47 @@
+import DNSWire
+import Testing
+
+@testable import Nameserver
+
+struct ZoneRulesTests {
+  @Test(arguments: [
+    ("www CNAME a\nwww A 192.0.2.1", "www.example./CNAME"),
+    ("www CNAME a\nwww CNAME b", "www.example./CNAME"),
+    ("@ CNAME a", "example./CNAME"),
+    ("www.other. A 192.0.2.1", "www.other./A"),
+    ("sub SOA a. b. 1 2 3 4 5", "sub.example./SOA"),
+    ("@ SOA a. b. 1 2 3 4 5", "example./SOA"),
+    ("d DNAME x.\nd DNAME y.", "d.example./DNAME"),
+    ("d DNAME x.\na.d A 192.0.2.1", "a.d.example./A"),
+    ("d DNAME x.\nd NS y.", "d.example./DNAME"),
+  ])
+  func badDataIsRefusedByName(text: String, record: String) throws {
+    let zone = try TestServer.zone("example", text)
+    let violation = #expect(throws: ZoneViolation.self) { try ZoneCompiler.compile(zone) }
+    #expect(violation?.record == record)
+  }
+
+  @Test func aZoneWithoutSOAIsRefused() {
+    #expect(throws: ZoneViolation.self) { try ZoneCompiler.compile(Zone(name: .root)) }
+  }
+
+  @Test func disabledRecordsAreNotServed() throws {
+    var zone = try TestServer.zone("example", "www A 192.0.2.1\nwww A 192.0.2.2\n")
+    let key = RRsetKey(name: try #require(Name("www.example")), type: .a)
+    zone.rrsets[key]?.records[0].isDisabled = true
+    var server = TestServer(responder: Responder(ZoneCatalog([try ZoneCompiler.compile(zone)])))
+    #expect(try server.ask("www.example").answers.map(\.data.text) == ["192.0.2.2"])
+    zone.rrsets[key]?.records[1].isDisabled = true
+    server = TestServer(responder: Responder(ZoneCatalog([try ZoneCompiler.compile(zone)])))
+    #expect(try server.ask("www.example").header.responseCode == .nameError)
+  }
+
+  @Test func zonesOfAnyDepthAreFound() throws {
+    let names = (0..<100).map { "z\($0)." + (0...($0 % 5)).map { "l\($0)" }.joined(separator: ".") }
+    var server = try TestServer(names.map { ($0, "www A 192.0.2.1\n") })
+    for name in names {
+      #expect(try server.ask("www.\(name)").answers.count == 1)
+      #expect(try server.ask("x.\(name)").header.responseCode == .nameError)
+    }
+  }
+}
