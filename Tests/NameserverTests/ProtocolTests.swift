@@ -64,7 +64,7 @@ struct ProtocolTests {
 
   @Test func transfersAndOtherClassesAreRefused() throws {
     var server = try ProtocolTests.server()
-    #expect(try server.ask("example", .axfr, .tcp).header.responseCode == .refused)
+    #expect(try server.ask("example", .axfr, over: .tcp).header.responseCode == .refused)
     #expect(try server.ask("example", .ixfr).header.responseCode == .refused)
     #expect(try server.ask("example", RecordType(rawValue: 250)).header.responseCode == .notImplemented)
     var message = try ProtocolTests.query()
@@ -115,7 +115,7 @@ struct ProtocolTests {
     #expect(try server.ask("many.example", edns: EDNS(payloadSize: 512)).header.isTruncated)
     let wide = try server.ask("many.example", edns: EDNS(payloadSize: 4096))
     #expect(!wide.header.isTruncated && wide.answers.count == 60)
-    let stream = try server.ask("many.example", edns: nil, .tcp)
+    let stream = try server.ask("many.example", edns: nil, over: .tcp)
     #expect(!stream.header.isTruncated && stream.answers.count == 60)
   }
 
@@ -135,7 +135,7 @@ struct ProtocolTests {
     var server = try ProtocolTests.server()
     let cut = try server.ask("x.big.example")
     #expect(cut.header.isTruncated && cut.authorities.count == 20 && cut.additionals.count < 20)
-    let whole = try server.ask("x.big.example", .tcp)
+    let whole = try server.ask("x.big.example", over: .tcp)
     #expect(!whole.header.isTruncated && whole.additionals.count == 20)
   }
 }

@@ -37,7 +37,7 @@ struct TestServer {
   }
 
   mutating func ask(
-    _ name: String, _ type: RecordType = .a, edns: EDNS? = EDNS(), _ transport: Responder.Transport = .udp
+    _ name: String, _ type: RecordType = .a, edns: EDNS? = EDNS(), over transport: Responder.Transport = .udp
   ) throws -> Message {
     let question = Question(name: try #require(Name(name)), type: type)
     let response = try ask(Message(id: 77, question: question, edns: edns), transport)
