@@ -40,13 +40,14 @@ import Glibc
   /// - Throws: what `work` throws, or `IOError.overloaded` when the queue is full.
   public func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
     let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
-      let isAccepted = add { continuation.resume(returning: Result { try work() }) }
+      let isAccepted = submit { continuation.resume(returning: Result { try work() }) }
       if !isAccepted { continuation.resume(returning: .failure(IOError.overloaded)) }
     }
     return try result.get()
   }
 
-  private func add(_ work: @escaping @Sendable () -> Void) -> Bool {
+  /// Runs `work` on a thread of the pool and waits for nothing. False when the queue is full.
+  public func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
     guard !state.isStopped, state.queue.count < queueLimit else { return false }
