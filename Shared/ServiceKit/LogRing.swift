@@ -1,6 +1,6 @@
 import EventLoop
 import Glibc
-public import Logging
+import Logging
 
 /// Writes log lines to standard error from a thread of its own, so that no loop ever waits for a terminal or a disk.
 ///

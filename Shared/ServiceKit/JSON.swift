@@ -1,0 +1,66 @@
+import FoundationEssentials
+
+/// JSON as the house writes it: snake_case names in a fixed order, so that equal values are equal bytes.
+public enum JSON {
+  public static func encode(_ value: some Encodable) throws -> [UInt8] {
+    let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return Array(try encoder.encode(value))
+  }
+
+  /// - Throws: `Problem`: 400 for what is no JSON, 422 naming the field for what does not fit.
+  public static func decode<Value: Decodable>(_ type: Value.Type, from octets: [UInt8]) throws -> Value {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    do {
+      return try decoder.decode(type, from: Data(octets))
+    } catch let error as DecodingError {
+      throw Problem(error)
+    }
+  }
+}
+
+extension Problem {
+  init(_ error: DecodingError) {
+    func path(_ context: DecodingError.Context, _ last: (any CodingKey)? = nil) -> String {
+      let keys = context.codingPath + (last.map { [$0] } ?? [])
+      return keys.reduce(into: "") { text, key in
+        if let index = key.intValue { text += "[\(index)]" } else { text += (text.isEmpty ? "" : ".") + snake(key.stringValue) }
+      }
+    }
+    switch error {
+    case .keyNotFound(let key, let context):
+      self = .invalid(field: path(context, key), "is missing")
+    case .typeMismatch(let type, let context):
+      self = .invalid(field: path(context), "must be \(Self.name(type))")
+    case .valueNotFound(let type, let context):
+      self = .invalid(field: path(context), "must be \(Self.name(type)), not null")
+    case .dataCorrupted(let context) where context.codingPath.isEmpty:
+      self = Problem(400, "The body is not valid JSON.")
+    case .dataCorrupted(let context):
+      self = .invalid(field: path(context), context.debugDescription)
+    @unknown default:
+      self = Problem(400, "The body can't be read.")
+    }
+  }
+
+  private static func name(_ type: any Any.Type) -> String {
+    switch type {
+    case is String.Type: "a string"
+    case is Bool.Type: "true or false"
+    case is any BinaryInteger.Type: "a whole number"
+    case is any BinaryFloatingPoint.Type: "a number"
+    case is [String: Any].Type: "an object"
+    case is [Any].Type: "a list"
+    default: "of another type"
+    }
+  }
+}
+
+/// `nameServers` as it stands in JSON: `name_servers`.
+private func snake(_ name: String) -> String {
+  name.reduce(into: "") { text, character in
+    if character.isUppercase { text += "_" + character.lowercased() } else { text.append(character) }
+  }
+}
