@@ -22,8 +22,10 @@ public final class OpenFile: Sendable {
     self.descriptor = descriptor
     size = Int(information.st_size)
     modified = Int64(information.st_mtim.tv_sec)
-    let stamp = UInt64(bitPattern: Int64(information.st_mtim.tv_sec)) &* 1_000_000_000 &+ UInt64(information.st_mtim.tv_nsec)
-    entityTag = EntityTag("\(String(information.st_ino, radix: 16))-\(String(size, radix: 16))-\(String(stamp, radix: 16))")
+    let stamp =
+      UInt64(bitPattern: Int64(information.st_mtim.tv_sec)) &* 1_000_000_000 &+ UInt64(information.st_mtim.tv_nsec)
+    entityTag = EntityTag(
+      "\(String(information.st_ino, radix: 16))-\(String(size, radix: 16))-\(String(stamp, radix: 16))")
   }
 
   deinit { close(descriptor) }
@@ -36,7 +38,9 @@ extension Response {
   /// A file: whole, in part or not at all, as the request's Range and conditions say (RFC 9110 §13 and §14).
   ///
   /// - Returns: 404 where there is no regular file at `path`.
-  public static func file(_ path: String, type: String, for request: Request, pool: BlockingPool) async throws -> Response {
+  public static func file(_ path: String, type: String, for request: Request, pool: BlockingPool) async throws
+    -> Response
+  {
     guard let file = try await pool.run({ OpenFile(path) }) else { throw HTTPProblem(404, "There is no such file.") }
     return Response.file(file, type: type, for: request)
   }
@@ -60,7 +64,8 @@ extension Response {
       fields.append("content-range", "bytes \(range.lowerBound)-\(range.upperBound - 1)/\(file.size)")
       return Response(.partialContent, fields: fields, content: .file(file, range))
     case .unsatisfiable:
-      return .problem(.rangeNotSatisfiable, "The file has \(file.size) octets.").with("content-range", "bytes */\(file.size)")
+      return .problem(.rangeNotSatisfiable, "The file has \(file.size) octets.").with(
+        "content-range", "bytes */\(file.size)")
     }
   }
 }

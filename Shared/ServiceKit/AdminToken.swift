@@ -24,7 +24,9 @@ public struct AdminToken: Sendable {
   ///   - file: what `--admin-token-file` says; made if it is not there.
   ///   - directory: the data directory, where `admin-token` is used if nothing else is said.
   public static func load(file: String?, directory: String?, environment: [String: String]) throws -> AdminToken {
-    if let text = environment["UTOPIA_ADMIN_TOKEN"], !text.isEmpty { return AdminToken(value: Array(text.utf8), path: nil) }
+    if let text = environment["UTOPIA_ADMIN_TOKEN"], !text.isEmpty {
+      return AdminToken(value: Array(text.utf8), path: nil)
+    }
     guard let path = file ?? directory.map({ $0 + "/admin-token" }) else {
       return AdminToken(value: Array(try Secrets.token().utf8), path: nil)
     }

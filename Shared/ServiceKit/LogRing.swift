@@ -77,7 +77,8 @@ struct RingLogHandler: LogHandler {
       line = "\(stamp.rfc3339) \(event.level) \(service): \(event.message)"
       for (key, value) in all { line += " \(key)=\(value)" }
     } else {
-      line = #"{"time":"\#(stamp.rfc3339)","level":"\#(event.level)","service":\#(quoted(service)),"message":\#(quoted("\(event.message)"))"#
+      line =
+        #"{"time":"\#(stamp.rfc3339)","level":"\#(event.level)","service":\#(quoted(service)),"message":\#(quoted("\(event.message)"))"#
       for (key, value) in all { line += ",\(quoted(key)):\(quoted("\(value)"))" }
       line += "}"
     }

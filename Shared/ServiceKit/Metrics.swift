@@ -35,7 +35,8 @@ public final class Metrics: Sendable {
   }
 
   private func add(
-    _ name: String, _ help: String, _ kind: String, _ labels: [(String, String)], _ read: @escaping @Sendable () -> Double
+    _ name: String, _ help: String, _ kind: String, _ labels: [(String, String)],
+    _ read: @escaping @Sendable () -> Double
   ) {
     let text = labels.map { #"\#($0)="\#(Self.escaped($1))""# }.joined(separator: ",")
     families.withLock { $0[name, default: Family(help: help, kind: kind)].samples.append((text, read)) }

@@ -22,7 +22,8 @@ public enum Passwords {
     let parts = hash.split(separator: "$", omittingEmptySubsequences: false)
     guard parts.count == 6, parts[0] == "scrypt", let cost = UInt64(parts[1]), let blockSize = UInt64(parts[2]),
       let parallelism = UInt64(parts[3]), let salt = Base64.decode(Array(parts[4].utf8)),
-      let key = Base64.decode(Array(parts[5].utf8)), let derived = try? derive(password, salt, cost, blockSize, parallelism)
+      let key = Base64.decode(Array(parts[5].utf8)),
+      let derived = try? derive(password, salt, cost, blockSize, parallelism)
     else { return false }
     return Secrets.areEqual(key, derived)
   }
@@ -67,7 +68,9 @@ public enum Secrets {
   public static func digest(_ octets: [UInt8]) throws -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     var length: UInt32 = 0
-    guard unsafe EVP_Digest(octets, octets.count, &digest, &length, EVP_sha256(), nil) == 1 else { throw SecretsError.failed }
+    guard unsafe EVP_Digest(octets, octets.count, &digest, &length, EVP_sha256(), nil) == 1 else {
+      throw SecretsError.failed
+    }
     return digest
   }
 

@@ -10,19 +10,24 @@ public struct ServiceOptions: ParsableArguments, Sendable {
   @Option(name: .customLong("data"), help: "Directory for everything that must last.")
   public var data: String?
 
-  @Option(name: .customLong("loops"), help: "Event loops, each a thread. By default one for each processor this process may use.")
+  @Option(
+    name: .customLong("loops"),
+    help: "Event loops, each a thread. By default one for each processor this process may use.")
   public var loops: Int?
 
   @Flag(name: .customLong("lab"), help: "Let the clock be moved and the service be reset by REST.")
   public var isLab = false
 
-  @Option(name: .customLong("admin-token-file"), help: "File with the administrator's token, readable by its owner alone.")
+  @Option(
+    name: .customLong("admin-token-file"), help: "File with the administrator's token, readable by its owner alone.")
   public var adminTokenFile: String?
 
   @Option(name: .customLong("allow-egress"), help: "Network that connections may go to; repeatable. By default all.")
   public var allowEgress: [IPNetwork] = []
 
-  @Option(name: .customLong("allow-host"), help: "Further name or address by which the REST API may be called; repeatable. '*' allows all.")
+  @Option(
+    name: .customLong("allow-host"),
+    help: "Further name or address by which the REST API may be called; repeatable. '*' allows all.")
   public var allowHost: [String] = []
 
   @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
@@ -31,7 +36,9 @@ public struct ServiceOptions: ParsableArguments, Sendable {
   @Flag(name: .customLong("access-log"), help: "Log every request.")
   public var logsAccess = false
 
-  @Flag(name: .customLong("exit-with-parent"), help: "Stop when standard input ends: how a launcher's children end with it.")
+  @Flag(
+    name: .customLong("exit-with-parent"), help: "Stop when standard input ends: how a launcher's children end with it."
+  )
   public var exitsWithParent = false
 
   public init() {}
@@ -64,7 +71,8 @@ public enum EnvironmentArguments {
     for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
       guard name.hasPrefix("UTOPIA_"), !reserved.contains(name), !value.isEmpty else { continue }
       let flag = name.dropFirst(7).lowercased().replacing("_", with: "-")
-      guard let takesValue = flags[flag], !arguments.contains(where: { $0 == "--\(flag)" || $0.hasPrefix("--\(flag)=") })
+      guard let takesValue = flags[flag],
+        !arguments.contains(where: { $0 == "--\(flag)" || $0.hasPrefix("--\(flag)=") })
       else { continue }
       if takesValue {
         // Repeatable flags take a list with commas.

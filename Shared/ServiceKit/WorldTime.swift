@@ -23,7 +23,8 @@ public struct WorldTime: Hashable, Comparable, Sendable {
     let (year, month, day) = CivilDate.from(days: days)
     func two(_ value: Int64) -> String { value < 10 ? "0\(value)" : "\(value)" }
     let padding = String(repeating: "0", count: max(0, 4 - "\(year)".count))
-    return "\(padding)\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60))Z"
+    return
+      "\(padding)\(year)-\(two(month))-\(two(day))T\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60))Z"
   }
 
   /// Reads RFC 3339's `date-time`, or a bare `full-date` as its midnight; nil for all else.
@@ -39,7 +40,8 @@ public struct WorldTime: Hashable, Comparable, Sendable {
     var seconds = CivilDate.days(year: year, month: month, day: day) * 86_400
     var milliseconds: Int64 = 0
     if octets.count > 10 {
-      guard octets.count >= 20, octets[10] | 0x20 == 0x74, octets[13] == 0x3A, octets[16] == 0x3A, let hour = number(11..<13),
+      guard octets.count >= 20, octets[10] | 0x20 == 0x74, octets[13] == 0x3A, octets[16] == 0x3A,
+        let hour = number(11..<13),
         let minute = number(14..<16), let second = number(17..<19), hour < 24, minute < 60, second <= 60
       else { return nil }
       seconds += hour * 3600 + minute * 60 + second

@@ -10,7 +10,9 @@ func passwords() throws {
   #expect(try Passwords.hash(Array("hungry".utf8)) != hash)
 }
 
-@Test("Text that is no hash verifies nothing", arguments: ["", "hungry", "scrypt$1$1$1$$", "scrypt$x$8$1$AA==$AA==", "scrypt$16384$8$1$AA==$AA==$"])
+@Test(
+  "Text that is no hash verifies nothing",
+  arguments: ["", "hungry", "scrypt$1$1$1$$", "scrypt$x$8$1$AA==$AA==", "scrypt$16384$8$1$AA==$AA==$"])
 func noHash(text: String) {
   #expect(!Passwords.verify([], against: text))
 }
@@ -31,11 +33,16 @@ func rememberedPasswords() throws {
   #expect(!verified.contains([1], "hash"))
 }
 
-@Test("Trace contexts are read strictly and handed on", arguments: [
-  ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true), ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what", true),
-  ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false), ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false),
-  ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false), ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", false), ("", false),
-])
+@Test(
+  "Trace contexts are read strictly and handed on",
+  arguments: [
+    ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", true),
+    ("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what", true),
+    ("ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", false),
+    ("00-00000000000000000000000000000000-00f067aa0ba902b7-01", false),
+    ("00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01", false),
+    ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x", false), ("", false),
+  ])
 func traces(text: String, isValid: Bool) throws {
   guard isValid else {
     #expect(TraceContext(traceparent: text) == nil)
@@ -52,7 +59,10 @@ func traces(text: String, isValid: Bool) throws {
 func environment() {
   let flags = ["data": true, "lab": false, "listen": true]
   let merged = EnvironmentArguments.merge(
-    ["--data=/mine"], environment: ["UTOPIA_DATA": "/theirs", "UTOPIA_LAB": "1", "UTOPIA_LISTEN": "a,b", "UTOPIA_OTHER": "x", "HOME": "/"],
+    ["--data=/mine"],
+    environment: [
+      "UTOPIA_DATA": "/theirs", "UTOPIA_LAB": "1", "UTOPIA_LISTEN": "a,b", "UTOPIA_OTHER": "x", "HOME": "/",
+    ],
     flags: flags)
   #expect(merged == ["--data=/mine", "--lab", "--listen", "a", "--listen", "b"])
 }
