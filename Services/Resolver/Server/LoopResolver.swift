@@ -39,6 +39,10 @@ actor LoopResolver: DatagramOwner {
   var byKey: [LookUpKey: Int] = [:]
   var exchanges: [ExchangeKey: Exchange] = [:]
   var bySocket: [ObjectIdentifier: ExchangeKey] = [:]
+  var sockets: [UDPSocket] = []
+  var listeners: [TCPListener] = []
+  var sessions: [ObjectIdentifier: TCPSession] = [:]
+  var connectionsByClient: [IPAddress: Int] = [:]
   private var lastLookUp = 0
   private let hashSeed: UInt64
   /// The answer being written; kept for its memory.
@@ -112,8 +116,13 @@ actor LoopResolver: DatagramOwner {
   }
 
   /// Answers a message that came over a connection, now or later; never if it isn't a query.
-  func answer(_ message: [UInt8], _ reply: @escaping @Sendable ([UInt8]) -> Void) {
+  func answer(_ message: [UInt8], for client: IPAddress, _ reply: @escaping @Sendable ([UInt8]) -> Void) {
     let octets = unsafe message.span.bytes
+    guard allows(client) else {
+      counters.refused += 1
+      if let refusal = Intake.refusal(octets, .refused) { reply(refusal) }
+      return
+    }
     if answerFromPackets(octets, now: setup.clock(), overUDP: false) { return reply(output) }
     resolve(octets, overUDP: false, reply)
   }
@@ -123,7 +132,10 @@ actor LoopResolver: DatagramOwner {
     case .ignore: return
     case .reply(let answer): reply(answer)
     case .resolve(let question, let octets):
-      guard let query = unsafe ClientQuery(octets.span.bytes, seed: hashSeed) else { return }
+      guard let query = unsafe ClientQuery(octets.span.bytes, seed: hashSeed) else {
+        if let failure = Intake.refusal(message, .serverFailure) { reply(failure) }
+        return
+      }
       lookUp(question, cacheOnly: !query.recursionDesired) { [self] outcome, packet in
         let bytes = unsafe octets.span.bytes
         let limit = overUDP ? query.udpLimit : Message.maximumLength

@@ -8,19 +8,16 @@ actor TCPSession: StreamOwner {
   nonisolated let loop: EventLoop
   let stream: TCPStream
   private let resolver: LoopResolver
-  private let left: @Sendable () -> Void
   private var input: [UInt8] = []
   private var underWay = 0
   private var isFinished = false
   private var isClosed = false
   private var idle: TimerID?
 
-  /// - Parameter left: called once, when the connection is over.
-  init(_ socket: ConnectedSocket, _ resolver: LoopResolver, left: @escaping @Sendable () -> Void) {
+  init(_ socket: ConnectedSocket, _ resolver: LoopResolver) {
     loop = resolver.loop
     stream = TCPStream(socket, on: resolver.loop)
     self.resolver = resolver
-    self.left = left
   }
 
   func start() {
@@ -39,6 +36,7 @@ actor TCPSession: StreamOwner {
 
   private func takeQueries() {
     var offset = 0
+    let client = stream.peer.ip.unmapped
     while underWay < resolver.setup.limits.queriesPerConnection, !stream.isCongested, input.count - offset >= 2 {
       let length = Int(input[offset]) << 8 | Int(input[offset + 1])
       guard input.count - offset >= 2 + length else { break }
@@ -48,7 +46,7 @@ actor TCPSession: StreamOwner {
       underWay += 1
       resolver.assumeIsolated { resolver in
         resolver.counters.tcpQueries += 1
-        resolver.answer(message) { answer in self.assumeIsolated { $0.send(answer) } }
+        resolver.answer(message, for: client) { answer in self.assumeIsolated { $0.send(answer) } }
       }
       if isClosed { return }
     }
@@ -94,7 +92,8 @@ actor TCPSession: StreamOwner {
     isClosed = true
     if let idle { loop.cancel(idle) }
     stream.close()
-    left()
+    let client = stream.peer.ip.unmapped
+    resolver.assumeIsolated { $0.left(self, client) }
   }
 
   private func waitIdle() {
