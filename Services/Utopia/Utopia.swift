@@ -5,6 +5,7 @@ import ArgumentParser
     commandName: "utopia",
     abstract: "A small internet on your own machine: mail, DNS and a registrar.",
     subcommands: [
-      Up.self, Down.self, Status.self, Clock.self, Reset.self, Seed.self, Health.self, RunHost.self, PrintWorld.self,
+      Up.self, Down.self, Status.self, PlayTour.self, Clock.self, Reset.self, Seed.self, Health.self, RunHost.self,
+      PrintWorld.self,
     ])
 }

@@ -31,7 +31,7 @@ import Testing
     let line = try arguments("registrar").joined(separator: " ")
     #expect(line.contains("--tld com=http://127.0.0.1:8051 "))
     #expect(line.contains("--tld fr=http://127.0.0.1:8053 "))
-    #expect(line.hasSuffix("--zone-api-token-file d/admin-token"))
+    #expect(line.hasSuffix("--tld jp=http://127.0.0.1:8053"))
   }
 
   @Test func aMailHostRelaysByTheWorldsResolverAndPort() throws {
@@ -51,6 +51,7 @@ import Testing
     let line = try arguments("catch", .containers(Network(10, 77)), supervised: false).joined(separator: " ")
     #expect(line.hasPrefix("--listen 10.77.20.3:8027 "))
     #expect(line.contains("--smtp 10.77.20.3:25 "))
+    #expect(line.contains("--allow-host localhost --allow-host 127.0.0.1 "))
     #expect(!line.contains("--exit-with-parent"))
   }
 

@@ -9,7 +9,7 @@ struct Seeder: Sendable {
     var kept = 0
 
     var description: String {
-      made == 0 ? "all of \(kept) was there" : "\(made) made, \(kept) kept (zones, domains and mailboxes)"
+      made == 0 ? "all of \(kept) was there" : "\(made) made, \(kept) kept (zones, registrants, domains and mailboxes)"
     }
   }
 
@@ -52,28 +52,57 @@ struct Seeder: Sendable {
   }
 
   private func seed(_ registry: Registry, at door: Door, _ summary: inout Summary) async throws(Trouble) {
+    let registrants = try await seed(registry.registrants, at: door, &summary)
     let present = Set(try await door.items("/v1/domains").compactMap { $0["name"]?.string })
     for domain in registry.domains {
       if present.contains(domain.name) {
         summary.kept += 1
         continue
       }
-      let nameservers = domain.nameservers.map { server -> JSON in
+      let servers = domain.nameservers.map { server -> JSON in
         ["name": .string(server.name), "addresses": [.string("\(server.address)")]]
       }
-      let body: JSON = [
-        "name": .string(domain.name), "years": .number(Double(domain.years)), "nameservers": .array(nameservers),
-      ]
-      try await door.ask("POST", "/v1/domains", body)
+      try await door.ask(
+        "POST", "/v1/domains",
+        [
+          "name": .string(domain.name), "years": .number(Double(domain.years)), "name_servers": .array(servers),
+          "registrant": registrants[domain.registrant] ?? .null,
+        ])
       summary.made += 1
     }
   }
 
+  /// The registrants' ids by their names.
+  private func seed(
+    _ registrants: [Registry.Registrant], at door: Door, _ summary: inout Summary
+  ) async throws(Trouble) -> [String: JSON] {
+    var ids: [String: JSON] = [:]
+    for present in try await door.items("/v1/registrants") {
+      if let name = present["name"]?.string { ids[name] = present["id"] }
+    }
+    for registrant in registrants {
+      if ids[registrant.name] != nil {
+        summary.kept += 1
+        continue
+      }
+      let body: JSON = ["name": .string(registrant.name), "email": .string(registrant.email)]
+      ids[registrant.name] = try await door.ask("POST", "/v1/registrants", body)["id"]
+      summary.made += 1
+    }
+    return ids
+  }
+
   private func seed(_ mail: MailHost, at door: Door, _ summary: inout Summary) async throws(Trouble) {
-    guard !mail.mailboxes.isEmpty else { return }
-    let present = Set(try await door.items("/v1/mailboxes").compactMap { $0["address"]?.string })
+    let names = Set(mail.mailboxes.compactMap { $0.address.split(separator: "@").last.map(String.init) })
+    let domains = names.union(mail.domain.map { [$0] } ?? []).sorted()
+    guard !domains.isEmpty else { return }
+    let present = Set(try await door.items("/v1/domains").compactMap { $0["name"]?.string })
+    for domain in domains where !present.contains(domain) {
+      try await door.ask("POST", "/v1/domains", ["name": .string(domain)])
+    }
+    let boxes = Set(try await door.items("/v1/mailboxes").compactMap { $0["address"]?.string })
     for mailbox in mail.mailboxes {
-      if present.contains(mailbox.address) {
+      if boxes.contains(mailbox.address) {
         summary.kept += 1
         continue
       }

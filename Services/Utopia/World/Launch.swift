@@ -17,6 +17,10 @@ extension World {
     var arguments = ["--listen", "\(door(of: host))", "--data", data, "--lab", "--loops", "1"]
     if let token { arguments += ["--admin-token-file", token] }
     for network in placement.egress { arguments += ["--allow-egress", network] }
+    if placement.containers || placement.doors?.isUnspecified == true {
+      // Published ports are called by names of the machine outside.
+      for name in ["localhost", "127.0.0.1"] { arguments += ["--allow-host", name] }
+    }
     if supervised { arguments.append("--exit-with-parent") }
     switch host.role {
     case .nameserver:
@@ -35,7 +39,6 @@ extension World {
         guard let server = self.host(named: top.host) else { continue }
         arguments += ["--tld", "\(top.name)=\(url(of: server))"]
       }
-      if let token { arguments += ["--zone-api-token-file", token] }
     case .mail(let mail):
       arguments += ["--hostname", mail.hostname, "--smtp", "\(SocketAddress(ip: host.address, port: ports.smtp))"]
       if mail.catches {
