@@ -1,0 +1,38 @@
+import MailWire
+
+extension Summary {
+  /// Octets of text that are looked at: enough for a preview and for search, whatever the letter's size.
+  private static let textLimit = 4096
+
+  /// What a list shows of a letter. Never fails: what can't be understood is left as it stands.
+  static func of(_ letter: [UInt8]) -> Summary {
+    let message = ParsedMessage(letter)
+    var summary = Summary()
+    summary.from = shown(message.from, message.header.first("From"))
+    summary.to = shown(message.to + message.cc, message.header.first("To"))
+    summary.subject = message.subject
+    summary.date = message.date
+    summary.messageID = message.messageID ?? ""
+    summary.attachments = message.attachments.count
+    if let text = message.text(limit: textLimit) {
+      summary.text = text.text.cut(to: textLimit)
+    } else if let html = message.html(limit: 4 * textLimit) {
+      summary.text = PlainText.ofHTML(html.text).cut(to: textLimit)
+    }
+    return summary
+  }
+
+  private static func shown(_ addresses: [NamedAddress], _ field: HeaderField?) -> String {
+    addresses.isEmpty ? field?.text ?? "" : addresses.prefix(100).map(\.text).joined(separator: ", ")
+  }
+}
+
+extension String {
+  /// At most so many octets of UTF-8, whole characters.
+  func cut(to limit: Int) -> String {
+    guard utf8.count > limit else { return self }
+    var end = utf8.index(startIndex, offsetBy: limit)
+    while end > startIndex, end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+    return String(self[..<end])
+  }
+}

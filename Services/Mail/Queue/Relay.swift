@@ -1,0 +1,160 @@
+import EventLoop
+import Logging
+import MailWire
+import Octets
+
+/// What the relay is told.
+struct RelaySettings: Sendable {
+  /// The port of every other mail host: the same all over a world, since an MX record has none.
+  var port: UInt16 = 25
+  /// Where connections come from; nil leaves it to the system.
+  var source: IPAddress?
+  /// Where this very service listens: a route that leads there is a loop.
+  var own: [SocketAddress] = []
+  /// Domains that are served at the same time.
+  var parallel = 20
+  /// Recipients taken up at once for a domain.
+  var batch = 500
+  /// Recipients in one transaction (RFC 5321 §4.5.3.1.8: every server takes a hundred).
+  var recipients = 100
+  var connectTimeout = Duration.seconds(30)
+  /// For each reply (RFC 5321 §4.5.3.2).
+  var replyTimeout = Duration.seconds(300)
+}
+
+/// Hands letters on: it takes what is due from the store, domain by domain, and writes down what became of it.
+actor Relay {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+  let store: Store
+  let settings: RelaySettings
+  let names: NameLookup
+  let log: Logger
+  /// Calls back on the loop when the world's clock has reached a time, in seconds since 1970.
+  private let alarm: @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void
+  var random = SystemRandomNumberGenerator()
+
+  private var busy: Set<String> = []
+  private var isScanning = false
+  private var scansAgain = false
+  private var isStopping = false
+  private var nextAlarm: Int64?
+  private var subscription: Int?
+
+  init(
+    store: Store, settings: RelaySettings, names: NameLookup, log: Logger, on loop: EventLoop,
+    alarm: @escaping @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void
+  ) {
+    self.store = store
+    self.settings = settings
+    self.names = names
+    self.log = log
+    self.loop = loop
+    self.alarm = alarm
+  }
+
+  /// Begins to work, with what a former run left behind.
+  func start() {
+    subscription = store.feed.subscribe { [weak self] change in
+      guard case .queue = change, let self else { return }
+      self.loop.submit { self.assumeIsolated { $0.wake() } }
+    }
+    wake()
+  }
+
+  /// Takes up no more; returns when the transactions that run are over or the time is up.
+  func stop(within limit: Duration) async {
+    isStopping = true
+    if let subscription { store.feed.unsubscribe(subscription) }
+    let deadline = Instant.current + limit
+    while !busy.isEmpty && Instant.current < deadline { await loop.sleep(for: .milliseconds(20)) }
+  }
+
+  /// Something may be due.
+  func wake() {
+    guard !isStopping else { return }
+    if isScanning {
+      scansAgain = true
+      return
+    }
+    isScanning = true
+    loop.spawn { await self.scan() }
+  }
+
+  private func scan() async {
+    repeat {
+      scansAgain = false
+      do {
+        let domains = try await store.dueDomains()
+        for domain in domains where !busy.contains(domain) && busy.count < settings.parallel && !isStopping {
+          busy.insert(domain)
+          loop.spawn { await self.serve(domain) }
+        }
+        if let due = try await store.nextDue() { wakeAt(due) }
+      } catch {
+        log.error("the queue can't be read", metadata: ["reason": "\(error)"])
+        wakeAt(store.now() + 60)
+      }
+    } while scansAgain
+    isScanning = false
+  }
+
+  /// Sets the alarm, unless an earlier one is set. What is due already has a worker, or gets one when a worker ends.
+  private func wakeAt(_ due: Int64) {
+    guard due > store.now(), nextAlarm.map({ due < $0 || $0 <= store.now() }) ?? true else { return }
+    nextAlarm = due
+    alarm(due) { [weak self] in self?.assumeIsolated { $0.wake() } }
+  }
+
+  /// Works off what is due for one domain.
+  private func serve(_ domain: String) async {
+    do {
+      while !isStopping {
+        let due = try await store.due(domain, limit: settings.batch)
+        if due.isEmpty { break }
+        var run = DeliveryRun(domain: domain, parcels: Parcel.group(due, limit: settings.recipients))
+        try await deliver(&run)
+      }
+    } catch {
+      // Nothing was written down, so it stays due; a pause keeps this from spinning.
+      log.error("a delivery could not be recorded", metadata: ["domain": "\(domain)", "reason": "\(error)"])
+      await loop.sleep(for: .seconds(5))
+    }
+    busy.remove(domain)
+    wake()
+  }
+}
+
+/// A letter for some recipients of one domain: what goes in one transaction.
+struct Parcel: Sendable {
+  var letter: Int64
+  var recipients: [DueRecipient]
+
+  /// - Parameter due: letter by letter.
+  static func group(_ due: [DueRecipient], limit: Int) -> [Parcel] {
+    var parcels: [Parcel] = []
+    for recipient in due {
+      if let last = parcels.indices.last, parcels[last].letter == recipient.letter,
+        parcels[last].recipients.count < limit
+      {
+        parcels[last].recipients.append(recipient)
+      } else {
+        parcels.append(Parcel(letter: recipient.letter, recipients: [recipient]))
+      }
+    }
+    return parcels
+  }
+}
+
+/// One pass over what is due for a domain.
+struct DeliveryRun: Sendable {
+  var domain: String
+  /// What no host has decided about yet.
+  var parcels: [Parcel]
+  /// What was found out before a letter was begun: part of the next letter's dialogue.
+  var remarks: [String] = []
+  var host = ""
+  var address = ""
+  /// The reason why no host was of use.
+  var lastFailure: DeliveryVerdict?
+}

@@ -1,0 +1,134 @@
+import EventLoop
+import MailWire
+import SQL
+
+/// Everything that lasts: domains, mailboxes, letters in and letters out. The one place where SQL is written.
+///
+/// What an asynchronous function here returns from is durable. Its functions throw `StoreError`, or `SQLError` where the
+/// database itself failed.
+final class Store: Sendable {
+  /// How passwords are kept; the hashing blocks nobody.
+  struct Passwords: Sendable {
+    var hash: @Sendable (_ password: String) async throws -> String
+    var verify: @Sendable (_ password: String, _ secret: String) async -> Bool
+  }
+
+  /// What RCPT has to know at once, kept in memory.
+  struct Directory: Sendable {
+    var domains: Set<String> = []
+    /// The addresses in lower case.
+    var mailboxes: Set<String> = []
+  }
+
+  /// In catch mode every letter is one message of this mailbox's INBOX.
+  static let catchMailbox: Int64 = 1
+  /// The folders every mailbox has.
+  static let folders = ["INBOX", "Sent", "Drafts", "Trash"]
+  /// Finished letters that stay listed.
+  static let finishedLetters = 1000
+
+  let settings: MailSettings
+  let feed = ChangeFeed()
+  let database: Database
+  let files: BodyFiles
+  let pool: BlockingPool
+  let passwords: Passwords
+  let now: @Sendable () -> Int64
+  let directory = Lock(Directory())
+
+  /// Opens or makes the store in a directory that is already locked for this process. Blocks.
+  /// - Parameter now: the world clock, seconds since 1970.
+  init(
+    directory path: String, settings: MailSettings, pool: BlockingPool, passwords: Passwords,
+    now: @escaping @Sendable () -> Int64
+  ) throws {
+    self.settings = settings
+    self.pool = pool
+    self.passwords = passwords
+    self.now = now
+    database = try Database(path: "\(path)/mail.sqlite", migrations: Schema.migrations)
+    files = try BodyFiles(directory: "\(path)/bodies")
+    let time = now()
+    let domains = settings.domains
+    try database.writeAndWait { connection in
+      for domain in domains {
+        try connection.run(
+          "INSERT INTO domain (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", domain, time)
+      }
+    }
+    let named = try database.readAndWait { connection in
+      try connection.all("SELECT file FROM body WHERE file IS NOT NULL") { $0.text(0) }
+    }
+    files.sweep(keeping: Set(named))
+    try loadDirectory()
+  }
+
+  private func loadDirectory() throws {
+    let loaded = try database.readAndWait { connection in
+      Directory(
+        domains: Set(try connection.all("SELECT name FROM domain") { $0.text(0) }),
+        mailboxes: Set(try connection.all("SELECT key FROM mailbox WHERE id > ?", Store.catchMailbox) { $0.text(0) }))
+    }
+    directory.withLock { $0 = loaded }
+  }
+
+  /// Empties everything but the domains of the settings (lab only).
+  func reset() async throws {
+    let time = now()
+    let domains = settings.domains
+    try await write { connection in
+      for table in ["message", "attempt", "recipient", "letter", "body", "domain"] {
+        try connection.run("DELETE FROM \(table)")
+      }
+      try connection.run("DELETE FROM folder WHERE mailbox <> ?", Store.catchMailbox)
+      try connection.run("DELETE FROM mailbox WHERE id <> ?", Store.catchMailbox)
+      for domain in domains {
+        try connection.run("INSERT INTO domain (name, created_at) VALUES (?, ?)", domain, time)
+      }
+    }
+    try await pool.run {
+      self.files.sweep(keeping: [])
+      try self.loadDirectory()
+    }
+  }
+
+  /// A durable write; a full disk is told as `StoreError.full`.
+  func write<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value {
+    do {
+      return try await database.write(body)
+    } catch let error as SQLError where error.kind == .full {
+      throw StoreError.full
+    }
+  }
+
+  // MARK: Where an address leads
+
+  /// An address as this host understands it: a bare user name belongs to the default domain.
+  func complete(_ text: String) -> MailAddress? {
+    text.contains("@") ? MailAddress(text) : MailAddress(local: text, domain: settings.defaultDomain)
+  }
+
+  /// With the default domain where it has none.
+  func complete(_ address: MailAddress) -> MailAddress {
+    guard address.domain.isEmpty else { return address }
+    return MailAddress(local: address.local, domain: settings.defaultDomain) ?? address
+  }
+
+  /// Whether the address's domain is served here.
+  func isLocal(_ address: MailAddress) -> Bool {
+    let domain = complete(address).foldedDomain
+    return directory.withLock { $0.domains.contains(domain) }
+  }
+
+  /// What RCPT is told. `trusted` clients may send anywhere.
+  func verdict(on address: MailAddress, trusted: Bool) -> RecipientVerdict {
+    if settings.catchMode != nil { return .accepted }
+    let address = complete(address)
+    let key = address.folded
+    return directory.withLock { directory in
+      guard directory.domains.contains(address.foldedDomain) else { return trusted ? .accepted : .relayingDenied }
+      // Every domain has a postmaster (RFC 5321 §4.5.1); the mailbox is made when the first letter comes.
+      return directory.mailboxes.contains(key) || address.isPostmaster ? .accepted : .unknownUser
+    }
+  }
+}

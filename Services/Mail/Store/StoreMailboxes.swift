@@ -1,0 +1,194 @@
+import EventLoop
+import MailWire
+import SQL
+
+/// Domains and mailboxes.
+extension Store {
+  // MARK: Domains
+
+  func domains() async throws -> [DomainRecord] {
+    try await database.read { connection in
+      try connection.all(
+        """
+        SELECT name, created_at, (SELECT COUNT(*) FROM mailbox WHERE mailbox.domain = domain.name)
+        FROM domain ORDER BY name
+        """
+      ) { DomainRecord(name: $0.text(0), createdAt: Int64($0.int(1)), mailboxes: $0.int(2)) }
+    }
+  }
+
+  func domain(_ name: String) async throws -> DomainRecord? {
+    let name = name.lowercased()
+    return try await domains().first { $0.name == name }
+  }
+
+  func addDomain(_ name: String) async throws -> DomainRecord {
+    guard let parsed = MailAddress(local: "postmaster", domain: name), parsed.literal == nil else {
+      throw StoreError.invalid("the domain is not a host name")
+    }
+    let name = parsed.foldedDomain
+    let record = DomainRecord(name: name, createdAt: now(), mailboxes: 0)
+    try await write { connection in
+      if try connection.exists("SELECT 1 FROM domain WHERE name = ?", name) { throw StoreError.exists }
+      try connection.run("INSERT INTO domain (name, created_at) VALUES (?, ?)", name, record.createdAt)
+    }
+    directory.withLock { _ = $0.domains.insert(name) }
+    return record
+  }
+
+  /// A domain with mailboxes stays; the postmaster's mailbox that made itself does not count.
+  func removeDomain(_ name: String) async throws {
+    let name = name.lowercased()
+    let automatic = try await write { connection in
+      guard try connection.exists("SELECT 1 FROM domain WHERE name = ?", name) else { throw StoreError.noSuchDomain }
+      if try connection.exists("SELECT 1 FROM mailbox WHERE domain = ? AND secret <> ''", name) {
+        throw StoreError.domainInUse
+      }
+      let automatic = try connection.all("SELECT id FROM mailbox WHERE domain = ?", name) { Int64($0.int(0)) }
+      var files: [String] = []
+      for mailbox in automatic { files += try connection.dropMailbox(mailbox) }
+      try connection.run("DELETE FROM domain WHERE name = ?", name)
+      return files
+    }
+    directory.withLock {
+      $0.domains.remove(name)
+      $0.mailboxes.remove("postmaster@\(name)")
+    }
+    await removeFiles(automatic)
+  }
+
+  // MARK: Mailboxes
+
+  private static let columns = "id, address, created_at, revision"
+
+  private static func mailbox(_ row: borrowing Row) -> MailboxRecord {
+    MailboxRecord(
+      id: Int64(row.int(0)), address: row.text(1), createdAt: Int64(row.int(2)), revision: Int64(row.int(3)))
+  }
+
+  /// In the order of their addresses.
+  /// - Parameter after: an address; the list begins behind it.
+  func mailboxes(domain: String?, after: String?, limit: Int) async throws -> [MailboxRecord] {
+    let after = after?.lowercased() ?? ""
+    let domain = domain?.lowercased()
+    return try await database.read { connection in
+      try connection.all(
+        """
+        SELECT \(Self.columns) FROM mailbox WHERE id <> \(Store.catchMailbox) AND key > ? AND (? IS NULL OR domain = ?)
+        ORDER BY key LIMIT ?
+        """, after, domain, domain, limit
+      ) { Self.mailbox($0) }
+    }
+  }
+
+  func mailbox(_ address: String) async throws -> MailboxRecord? {
+    guard let key = complete(address)?.folded else { return nil }
+    return try await database.read { connection in
+      try connection.first("SELECT \(Self.columns) FROM mailbox WHERE key = ?", key) { Self.mailbox($0) }
+    }
+  }
+
+  func createMailbox(_ address: String, password: String) async throws -> MailboxRecord {
+    guard let parsed = MailAddress(address) else { throw StoreError.invalid("the address is not user@domain") }
+    guard !password.isEmpty else { throw StoreError.invalid("the password is empty") }
+    guard isLocal(parsed) else { throw StoreError.noSuchDomain }
+    let key = parsed.folded
+    if directory.withLock({ $0.mailboxes.contains(key) }) { throw StoreError.exists }
+    let secret = try await passwords.hash(password)
+    let time = now()
+    let record = try await write { connection in
+      if try connection.exists("SELECT 1 FROM mailbox WHERE key = ?", key) { throw StoreError.exists }
+      guard try connection.exists("SELECT 1 FROM domain WHERE name = ?", parsed.foldedDomain) else {
+        throw StoreError.noSuchDomain
+      }
+      return try connection.makeMailbox(parsed, secret: secret, at: time)
+    }
+    directory.withLock { _ = $0.mailboxes.insert(key) }
+    return record
+  }
+
+  func setPassword(_ address: String, password: String) async throws {
+    guard let key = complete(address)?.folded else { throw StoreError.noSuchMailbox }
+    guard !password.isEmpty else { throw StoreError.invalid("the password is empty") }
+    let secret = try await passwords.hash(password)
+    try await write { connection in
+      guard
+        try connection.run("UPDATE mailbox SET secret = ?, revision = revision + 1 WHERE key = ?", secret, key) > 0
+      else { throw StoreError.noSuchMailbox }
+    }
+  }
+
+  func deleteMailbox(_ address: String) async throws {
+    guard let key = complete(address)?.folded else { throw StoreError.noSuchMailbox }
+    let files = try await write { connection in
+      guard let id = try connection.first("SELECT id FROM mailbox WHERE key = ?", key, transform: { Int64($0.int(0)) })
+      else {
+        throw StoreError.noSuchMailbox
+      }
+      return try connection.dropMailbox(id)
+    }
+    directory.withLock { _ = $0.mailboxes.remove(key) }
+    await removeFiles(files)
+  }
+
+  /// The mailbox a user name and password open; a bare name belongs to the default domain.
+  func authenticate(_ user: String, password: String) async -> MailboxRecord? {
+    guard let key = complete(user)?.folded else { return nil }
+    let found = try? await database.read { connection in
+      try connection.first("SELECT \(Self.columns), secret FROM mailbox WHERE key = ?", key) {
+        (Self.mailbox($0), $0.text(4))
+      }
+    }
+    guard let (record, secret) = found ?? nil, !secret.isEmpty else {
+      // As much work as for a name that exists, so that time does not tell which names do.
+      _ = try? await passwords.hash(password)
+      return nil
+    }
+    return await passwords.verify(password, secret) ? record : nil
+  }
+
+  /// Removes files whose names are no longer in the database.
+  func removeFiles(_ names: [String]) async {
+    guard !names.isEmpty else { return }
+    let files = files
+    // One that stays behind is swept at the next start.
+    try? await pool.run { for name in names { files.remove(name) } }
+  }
+}
+
+extension Connection {
+  func makeMailbox(_ address: MailAddress, secret: String, at time: Int64) throws -> MailboxRecord {
+    let text = "\(address.quotedLocal)@\(address.foldedDomain)"
+    try run(
+      "INSERT INTO mailbox (key, address, domain, secret, created_at) VALUES (?, ?, ?, ?, ?)", address.folded, text,
+      address.foldedDomain, secret, time)
+    let id = Int64(lastInsertID)
+    for folder in Store.folders { try run("INSERT INTO folder (mailbox, name) VALUES (?, ?)", id, folder) }
+    return MailboxRecord(id: id, address: text, createdAt: time, revision: 1)
+  }
+
+  /// - Returns: the files that may go after the commit.
+  func dropMailbox(_ id: Int64) throws -> [String] {
+    let bodies = try all("SELECT body FROM message WHERE mailbox = ?", id) { Int64($0.int(0)) }
+    try run("DELETE FROM message WHERE mailbox = ?", id)
+    try run("DELETE FROM folder WHERE mailbox = ?", id)
+    try run("DELETE FROM mailbox WHERE id = ?", id)
+    return try releaseBodies(bodies)
+  }
+
+  /// Lets go of bodies that nothing names any more.
+  /// - Returns: the files that may go after the commit.
+  func releaseBodies(_ bodies: [Int64]) throws -> [String] {
+    var files: [String] = []
+    for body in Set(bodies) {
+      let isNamed = try exists(
+        "SELECT 1 FROM message WHERE body = ? UNION ALL SELECT 1 FROM letter WHERE body = ?", body, body)
+      if isNamed { continue }
+      if let file = try first("SELECT file FROM body WHERE id = ?", body, transform: { $0.optionalText(0) }), let file {
+        files.append(file)
+      }
+      try run("DELETE FROM body WHERE id = ?", body)
+    }
+    return files
+  }
+}

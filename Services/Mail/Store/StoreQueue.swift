@@ -1,0 +1,235 @@
+import MailWire
+import SQL
+
+/// A recipient whose turn it is.
+struct DueRecipient: Sendable, Equatable {
+  var id: Int64
+  var letter: Int64
+  var address: String
+  /// Tries so far.
+  var attempts: Int
+  var sender: String
+  var body: Int64
+  var utf8: Bool
+  var createdAt: Int64
+  var expiresAt: Int64
+}
+
+/// What one try did to a letter.
+struct AttemptResult: Sendable {
+  struct Outcome: Sendable {
+    var recipient: DueRecipient
+    var state: QueueState
+    var nextAttempt: Int64?
+    var reply: String
+  }
+
+  var letter: Int64
+  var at: Int64
+  var host: String
+  var address: String
+  /// One line.
+  var outcome: String
+  var dialogue: [String]
+  var recipients: [Outcome]
+  /// The report to the sender, if one is due.
+  var report: Letter?
+}
+
+/// Letters on their way out.
+extension Store {
+  // MARK: For people
+
+  /// Newest first.
+  func letters(before: Int64?, limit: Int, state: QueueState?) async throws -> [LetterRecord] {
+    try await database.read { connection in
+      var letters = try connection.all(
+        """
+        SELECT \(Self.letterColumns) FROM letter WHERE (? IS NULL OR id < ?) AND (? IS NULL OR state = ?)
+        ORDER BY id DESC LIMIT ?
+        """, before, before, state?.rawValue, state?.rawValue, limit
+      ) { Self.letter($0) }
+      for index in letters.indices { letters[index].recipients = try Self.recipients(connection, letters[index].id) }
+      return letters
+    }
+  }
+
+  func letter(_ id: Int64) async throws -> LetterRecord? {
+    try await database.read { connection in
+      guard
+        var letter = try connection.first(
+          "SELECT \(Self.letterColumns) FROM letter WHERE id = ?", id, transform: { Self.letter($0) })
+      else { return nil }
+      letter.recipients = try Self.recipients(connection, id)
+      return letter
+    }
+  }
+
+  private static let letterColumns = "id, sender, created_at, expires_at, size, state, subject"
+
+  private static func letter(_ row: borrowing Row) -> LetterRecord {
+    LetterRecord(
+      id: Int64(row.int(0)), sender: row.text(1), createdAt: Int64(row.int(2)), expiresAt: Int64(row.int(3)),
+      size: row.int(4), state: QueueState(rawValue: row.text(5)) ?? .waiting, subject: row.text(6), recipients: [])
+  }
+
+  private static func recipients(_ connection: Connection, _ letter: Int64) throws -> [RecipientRecord] {
+    try connection.all(
+      "SELECT address, state, attempts, next_attempt, reply, host FROM recipient WHERE letter = ? ORDER BY id", letter
+    ) {
+      RecipientRecord(
+        address: $0.text(0), state: QueueState(rawValue: $0.text(1)) ?? .waiting, attempts: $0.int(2),
+        nextAttempt: $0.optionalInt(3).map(Int64.init), reply: $0.optionalText(4), host: $0.optionalText(5))
+    }
+  }
+
+  /// In the order they were made.
+  func attempts(_ letter: Int64) async throws -> [AttemptRecord] {
+    try await database.read { connection in
+      try connection.all(
+        "SELECT id, at, host, address, outcome, recipients, dialogue FROM attempt WHERE letter = ? ORDER BY id", letter
+      ) {
+        AttemptRecord(
+          id: Int64($0.int(0)), at: Int64($0.int(1)), host: $0.text(2), address: $0.text(3), outcome: $0.text(4),
+          recipients: $0.text(5).split(separator: "\n").map(String.init),
+          dialogue: $0.text(6).split(separator: "\n").map(String.init))
+      }
+    }
+  }
+
+  /// Nil where there is no such letter or it is finished.
+  func letterContent(_ id: Int64) async throws -> [UInt8]? {
+    let body = try await database.read { connection in
+      try connection.first("SELECT body FROM letter WHERE id = ?", id) { $0.optionalInt(0).map(Int64.init) }
+    }
+    guard let body = body ?? nil else { return nil }
+    return try await content(of: body)
+  }
+
+  /// Makes its waiting recipients due.
+  /// - Returns: false where none waits.
+  func retryNow(_ id: Int64) async throws -> Bool {
+    let time = now()
+    let changed = try await write { connection in
+      try connection.run("UPDATE recipient SET next_attempt = ? WHERE letter = ? AND state = 'waiting'", time, id)
+    }
+    if changed > 0 { feed.publish([.queue(letter: id)]) }
+    return changed > 0
+  }
+
+  func deleteLetter(_ id: Int64) async throws -> Bool {
+    let files: [String]? = try await write { connection in
+      guard
+        let body = try connection.first("SELECT body FROM letter WHERE id = ?", id, transform: { $0.optionalInt(0) })
+      else {
+        return nil
+      }
+      try connection.dropLetter(id)
+      return try connection.releaseBodies(body.map { [Int64($0)] } ?? [])
+    }
+    guard let files else { return false }
+    feed.publish([.queue(letter: id)])
+    await removeFiles(files)
+    return true
+  }
+
+  // MARK: For the relay
+
+  /// The domains that have a recipient whose turn it is.
+  func dueDomains() async throws -> [String] {
+    let time = now()
+    return try await database.read { connection in
+      try connection.all(
+        "SELECT DISTINCT domain FROM recipient WHERE state = 'waiting' AND next_attempt <= ?", time
+      ) { $0.text(0) }
+    }
+  }
+
+  /// A domain's recipients whose turn it is, letter by letter.
+  func due(_ domain: String, limit: Int) async throws -> [DueRecipient] {
+    let time = now()
+    return try await database.read { connection in
+      try connection.all(
+        """
+        SELECT recipient.id, letter, address, attempts, sender, body, utf8, created_at, expires_at
+        FROM recipient JOIN letter ON letter.id = recipient.letter
+        WHERE domain = ? AND recipient.state = 'waiting' AND next_attempt <= ? ORDER BY letter, recipient.id LIMIT ?
+        """, domain, time, limit
+      ) {
+        DueRecipient(
+          id: Int64($0.int(0)), letter: Int64($0.int(1)), address: $0.text(2), attempts: $0.int(3), sender: $0.text(4),
+          body: Int64($0.int(5)), utf8: $0.bool(6), createdAt: Int64($0.int(7)), expiresAt: Int64($0.int(8)))
+      }
+    }
+  }
+
+  /// When the next recipient's turn comes; nil where none waits.
+  func nextDue() async throws -> Int64? {
+    let found = try await database.read { connection in
+      try connection.first("SELECT MIN(next_attempt) FROM recipient WHERE state = 'waiting'") {
+        $0.optionalInt(0).map(Int64.init)
+      }
+    }
+    return found ?? nil
+  }
+
+  /// Writes down a try and what follows from it, the report to the sender included: all of it or nothing.
+  func record(_ result: AttemptResult) async throws {
+    var report: (letter: Letter, plan: Plan, arrival: Arrival)?
+    if let letter = result.report {
+      // A sender here whose mailbox is gone gets no report; nobody else would want it.
+      if let plan = try? plan(letter) { report = (letter, plan, try await prepare(letter.content)) }
+    }
+    let keep = settings.catchMode
+    let bounce = report
+    let (accepted, mailboxes, files) = try await settle(bounce?.arrival ?? Arrival.none) { connection in
+      let files = try connection.record(result)
+      guard let bounce else { return (Accepted(), [Int64](), files) }
+      let body = try connection.insertBody(bounce.arrival)
+      let placed = try connection.place(bounce.letter, bounce.plan, bounce.arrival, body: body, keep: keep)
+      return (placed.0, placed.mailboxes, files + placed.files)
+    }
+    feed.publish([.queue(letter: result.letter)])
+    announce(accepted, mailboxes)
+    await removeFiles(files)
+  }
+}
+
+extension Connection {
+  func dropLetter(_ id: Int64) throws {
+    try run("DELETE FROM attempt WHERE letter = ?", id)
+    try run("DELETE FROM recipient WHERE letter = ?", id)
+    try run("DELETE FROM letter WHERE id = ?", id)
+  }
+
+  /// - Returns: the files that may go after the commit.
+  fileprivate func record(_ result: AttemptResult) throws -> [String] {
+    // The letter may have been deleted while it was tried.
+    guard let body = try first("SELECT body FROM letter WHERE id = ?", result.letter, transform: { $0.optionalInt(0) })
+    else {
+      return []
+    }
+    try run(
+      "INSERT INTO attempt (letter, at, host, address, outcome, recipients, dialogue) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      result.letter, result.at, result.host, result.address, result.outcome,
+      result.recipients.map(\.recipient.address).joined(separator: "\n"), result.dialogue.joined(separator: "\n"))
+    for outcome in result.recipients {
+      try run(
+        """
+        UPDATE recipient SET state = ?, attempts = attempts + 1, next_attempt = ?, reply = ?, host = ? WHERE id = ?
+        """, outcome.state.rawValue, outcome.nextAttempt, outcome.reply, result.host, outcome.recipient.id)
+    }
+    if try exists("SELECT 1 FROM recipient WHERE letter = ? AND state = 'waiting'", result.letter) { return [] }
+    let failed = try exists("SELECT 1 FROM recipient WHERE letter = ? AND state = 'failed'", result.letter)
+    let state: QueueState = failed ? .failed : .delivered
+    try run("UPDATE letter SET state = ?, body = NULL WHERE id = ?", state.rawValue, result.letter)
+    // Once in a while the oldest of the finished letters are forgotten.
+    if result.letter % 64 == 0 {
+      let old = try all(
+        "SELECT id FROM letter WHERE state <> 'waiting' ORDER BY id DESC LIMIT -1 OFFSET ?", Store.finishedLetters
+      ) { Int64($0.int(0)) }
+      for id in old { try dropLetter(id) }
+    }
+    return try releaseBodies(body.map { [Int64($0)] } ?? [])
+  }
+}

@@ -1,0 +1,135 @@
+import Testing
+
+@testable import Mail
+
+/// A client that says its lines and a loop that answers at once.
+struct POP3Talk {
+  var session = POP3Session()
+  var text = ""
+  var deleted: [Int64] = []
+  var isClosed = false
+  var login = POP3Login.opened([
+    POP3Message(id: 11, size: 498, uid: "11"), POP3Message(id: 12, size: 912, uid: "12"),
+  ])
+  var letter: String? = "Subject: x\r\n\r\n.one\r\ntwo\r\nthree\r\n"
+
+  init() { drain() }
+
+  mutating func send(_ lines: String...) { send(octets: Array((lines.joined(separator: "\r\n") + "\r\n").utf8)) }
+
+  mutating func send(octets: [UInt8]) {
+    session.receive(octets)
+    drain()
+  }
+
+  mutating func drain() {
+    while let action = session.next() {
+      switch action {
+      case .reply(let octets): text += String(decoding: octets, as: UTF8.self)
+      case .login(let user, let password): session.loggedIn(user == "bob" && password == "hungry" ? login : .denied)
+      case .fetch: session.letter(letter.map { Array($0.utf8) })
+      case .delete(let ids):
+        deleted += ids
+        session.deleted(true)
+      case .close: isClosed = true
+      }
+    }
+  }
+
+  mutating func heard() -> String {
+    defer { text = "" }
+    return text
+  }
+}
+
+@Suite struct POP3SessionTests {
+  static let slide = ["user bob", "pass hungry", "list", "retr 1", "dele 1", "retr 2", "dele 2", "quit"]
+
+  static let letter = "Subject: x\r\n\r\n..one\r\ntwo\r\nthree\r\n.\r\n"
+  static let answer =
+    "+OK POP3 server ready\r\n+OK\r\n+OK user successfully logged on\r\n+OK 2 messages\r\n1 498\r\n2 912\r\n.\r\n"
+    + "+OK 34 octets\r\n" + letter + "+OK message 1 deleted\r\n" + "+OK 34 octets\r\n" + letter
+    + "+OK message 2 deleted\r\n+OK POP3 server signing off\r\n"
+
+  @Test func theSlidesDialogueGoesAsPrinted() {
+    var talk = POP3Talk()
+    for line in Self.slide { talk.send(line) }
+    #expect(talk.heard() == Self.answer)
+    #expect(talk.deleted == [11, 12])
+    #expect(talk.isClosed)
+  }
+
+  @Test func everyCutOfTheInputMeansTheSame() {
+    let octets = Array((Self.slide.joined(separator: "\r\n") + "\r\n").utf8)
+    for cut in 0...octets.count {
+      var talk = POP3Talk()
+      talk.send(octets: Array(octets[..<cut]))
+      talk.send(octets: Array(octets[cut...]))
+      #expect(talk.heard() == Self.answer)
+    }
+  }
+
+  @Test func withoutQuitNothingIsDeleted() {
+    var talk = POP3Talk()
+    talk.send("USER bob", "PASS hungry", "DELE 1")
+    talk.session.end()
+    talk.drain()
+    #expect(talk.deleted.isEmpty)
+    #expect(talk.isClosed)
+  }
+
+  @Test func rsetTakesDeletionsBack() {
+    var talk = POP3Talk()
+    talk.send("USER bob", "PASS hungry", "DELE 1", "RETR 1", "STAT", "LIST", "RSET", "STAT", "QUIT")
+    let text = talk.heard()
+    #expect(
+      text.contains("-ERR no such message, 1 messages in mailbox\r\n+OK 1 912\r\n+OK 1 messages\r\n2 912\r\n.\r\n"))
+    #expect(text.contains("+OK 2 1410\r\n"))
+    #expect(talk.deleted.isEmpty)
+  }
+
+  @Test func topGivesTheHeaderAndSomeLines() {
+    var talk = POP3Talk()
+    talk.send("USER bob", "PASS hungry")
+    _ = talk.heard()
+    talk.send("TOP 1 0", "TOP 1 2", "TOP 1 99", "TOP 1", "TOP 9 1")
+    let head = "+OK top of message follows\r\nSubject: x\r\n\r\n"
+    #expect(
+      talk.heard() == head + ".\r\n" + head + "..one\r\ntwo\r\n.\r\n" + head + "..one\r\ntwo\r\nthree\r\n.\r\n"
+        + "-ERR say top, a message number and a number of lines\r\n-ERR no such message, 2 messages in mailbox\r\n")
+  }
+
+  @Test func uidlAndCapa() {
+    var talk = POP3Talk()
+    talk.send("CAPA", "USER bob", "PASS hungry", "UIDL", "UIDL 2", "LIST 1")
+    let text = talk.heard()
+    #expect(text.contains("\r\nUIDL\r\n") && text.contains("\r\nPIPELINING\r\n") && text.contains("\r\nTOP\r\n"))
+    #expect(text.hasSuffix("+OK 2 unique ids\r\n1 11\r\n2 12\r\n.\r\n+OK 2 12\r\n+OK 1 498\r\n"))
+  }
+
+  @Test(arguments: [
+    (POP3Login.denied, "-ERR [AUTH]"), (.locked, "-ERR [IN-USE]"), (.failed, "-ERR [SYS/TEMP]"),
+  ])
+  func aFailedLoginMayBeTriedAgain(login: POP3Login, reply: String) {
+    var talk = POP3Talk()
+    talk.login = login
+    talk.send("PASS x", "LIST", "USER bob", "PASS hungry")
+    #expect(talk.heard().contains("\r\n+OK\r\n" + reply))
+    talk.login = .opened([])
+    talk.send("USER bob", "PASS hungry", "LIST")
+    #expect(talk.heard().hasSuffix("+OK 0 messages\r\n.\r\n"))
+  }
+
+  @Test func aMessageThatWasDeletedElsewhereIsAnErrorOnly() {
+    var talk = POP3Talk()
+    talk.letter = nil
+    talk.send("USER bob", "PASS hungry", "RETR 1", "NOOP")
+    #expect(talk.heard().hasSuffix("-ERR [SYS/TEMP] the message can't be read any more\r\n+OK\r\n"))
+  }
+
+  @Test func aRunOfErrorsEndsTheSession() {
+    var talk = POP3Talk()
+    for _ in 0..<10 { talk.send("NONSENSE") }
+    #expect(talk.isClosed)
+  }
+}
