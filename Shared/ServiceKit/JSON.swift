@@ -1,4 +1,5 @@
 import FoundationEssentials
+import HTTPWire
 
 /// JSON as the house writes it: snake_case names in a fixed order, so that equal values are equal bytes.
 public enum JSON {
