@@ -1,0 +1,83 @@
+public import HTTPServer
+import HTTPWire
+import Octets
+
+/// Who may call: the administrator's token, and which names and origins the API answers to.
+public struct Access: Sendable {
+  public let token: AdminToken
+  /// Names besides loopback and the address of the connection.
+  private let hosts: [String]
+
+  init(token: AdminToken, hosts: [String]) {
+    self.token = token
+    self.hosts = hosts.map { $0.lowercased() }
+  }
+
+  /// What a request shows of its sender.
+  public enum Credentials: Sendable, Equatable {
+    case none
+    case bearer([UInt8])
+    case basic(user: String, password: [UInt8])
+  }
+
+  /// Reads Authorization (RFC 6750 §2.1, RFC 7617), and PowerDNS's `X-API-Key` as a bearer.
+  public static func credentials(_ request: Request) -> Credentials {
+    if let key = request.header("x-api-key") { return .bearer(Array(key.utf8)) }
+    guard let value = request.header("authorization"), let space = value.firstIndex(of: " ") else { return .none }
+    let rest = value[value.index(after: space)...].drop { $0 == " " }
+    switch value[..<space].lowercased() {
+    case "bearer": return .bearer(Array(rest.utf8))
+    case "basic":
+      guard let pair = Base64.decode(Array(rest.utf8)), let colon = pair.firstIndex(of: 0x3A) else { return .none }
+      return .basic(user: String(decoding: pair[..<colon], as: UTF8.self), password: Array(pair[(colon + 1)...]))
+    default: return .none
+    }
+  }
+
+  public func isAdmin(_ request: Request) -> Bool {
+    if case .bearer(let candidate) = Self.credentials(request) { token.matches(candidate) } else { false }
+  }
+
+  /// - Throws: `Unauthorized` unless the request bears the administrator's token.
+  public func requireAdmin(_ request: Request) throws {
+    guard isAdmin(request) else { throw Unauthorized() }
+  }
+
+  /// Refuses a Host that is not ours and an Origin that is not the Host's: a page on the web that resolves its own name to this
+  /// machine (DNS rebinding) must not reach the API with the browser's help.
+  func check(_ request: inout Request) throws -> Response? {
+    if hosts.contains("*") { return nil }
+    let authority = request.head.text(request.head.authority)
+    guard authority.isEmpty || isOurs(Self.host(authority)) else {
+      return .problem(.forbidden, "This server does not answer to the host \(authority); see --allow-host.")
+    }
+    if let origin = request.header("origin"), origin.lowercased() != "http://\(authority.lowercased())" {
+      return .problem(.forbidden, "Requests from the origin \(origin) are not answered.")
+    }
+    return nil
+  }
+
+  private func isOurs(_ host: String) -> Bool {
+    let name = host.lowercased()
+    // A literal address can't be rebound.
+    return name == "localhost" || IPAddress(name) != nil || hosts.contains(name)
+  }
+
+  private static func host(_ authority: String) -> String {
+    if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
+      return String(authority[authority.index(after: authority.startIndex)..<end])
+    }
+    return String(authority.prefix { $0 != ":" })
+  }
+}
+
+/// 401, with the schemes that would do.
+public struct Unauthorized: ResponseError {
+  public var detail: String
+
+  public init(_ detail: String = "This needs credentials: Authorization: Bearer TOKEN.") { self.detail = detail }
+
+  public var response: Response {
+    Response.problem(.unauthorized, detail).with("www-authenticate", #"Bearer realm="utopia", Basic realm="utopia""#)
+  }
+}
