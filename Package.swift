@@ -95,7 +95,7 @@ let package = Package(
     tests("HTTPServer", ["EventLoop", "HTTPWire", "Octets", "CLinux"]),
     tests("HTTPClient", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
     tests("SQL", ["EventLoop", "Octets"]),
-    tests("ServiceKit", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
+    tests("ServiceKit", [arguments, "EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
     tests("Nameserver", ["DNSWire", "EventLoop", "Octets"]),
     tests("Resolver", ["DNSWire", "EventLoop", "Octets"]),
     tests("Registrar", ["EventLoop", "Octets"]),
