@@ -24,6 +24,8 @@ MODULES = {
 TARGETS = {
     "DNSMessage": (["DNSWire"], []),
     "ZoneFile": (["DNSWire"], []),
+    "HTTPRequest": (["HTTPWire"], []),
+    "MIMEMessage": (["MailWire"], []),
 }
 # The package's own language settings, without those that only forbid.
 FLAGS = ["-swift-version", "6", "-O", "-sanitize=fuzzer", "-parse-as-library", "-strict-memory-safety"]
