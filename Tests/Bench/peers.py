@@ -23,8 +23,9 @@ def connects(host, port):
 class Peer:
     """A process on the server's core; `cpu()` is what it and its children have used, in seconds."""
 
-    def __init__(self, name, command, door, directory, **options):
+    def __init__(self, name, command, door, directory, ending=None, **options):
         self.name = name
+        self.ending = ending
         self.directory = pathlib.Path(directory)
         log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(
@@ -69,7 +70,10 @@ class Peer:
 
     def stop(self):
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            if self.ending:
+                subprocess.run(self.ending, capture_output=True)
+            else:
+                self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
@@ -207,4 +211,5 @@ alias_maps =
 alias_database =
 """)
     return Peer(
-        "Postfix", ["postfix", "-c", configuration, "start-fg"], ("127.0.0.1", port), directory)
+        "Postfix", ["postfix", "-c", configuration, "start-fg"], ("127.0.0.1", port), directory,
+        ["postfix", "-c", configuration, "stop"])

@@ -26,6 +26,8 @@ TARGETS = {
     "ZoneFile": (["DNSWire"], []),
     "HTTPRequest": (["HTTPWire"], []),
     "MIMEMessage": (["MailWire"], []),
+    "SMTPDialogue": (["MailWire"], ["Services/Mail/SMTP", "Services/Mail/Sessions/CommandLines.swift"]),
+    "POP3Dialogue": (["MailWire"], ["Services/Mail/POP3/POP3Session.swift", "Services/Mail/Sessions/CommandLines.swift"]),
 }
 # The package's own language settings, without those that only forbid.
 FLAGS = ["-swift-version", "6", "-O", "-sanitize=fuzzer", "-parse-as-library", "-strict-memory-safety"]
