@@ -22,7 +22,7 @@ private func dialogue(_ pieces: [[UInt8]]) -> [String] {
       case .authenticate(_, let password): session.authenticated(password == "ketchup")
       case .store(_, let content):
         require(content.isEmpty || content.suffix(2) == [13, 10], "a letter's last line is whole")
-        session.stored(.accepted(""))
+        session.stored(.accepted(note: ""))
       default: break
       }
     }
