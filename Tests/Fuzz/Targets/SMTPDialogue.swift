@@ -1,3 +1,5 @@
+import MailWire
+
 /// However the octets are cut, the session says the same; it always ends or waits, and it stores only whole letters.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
