@@ -8,7 +8,7 @@ func parseHead(_ text: String, cut: Int, limits: Limits = Limits()) throws(Reque
   let bytes = Array(text.utf8)
   var taken = 0
   for piece in [bytes[..<cut], bytes[cut...]] where !parser.isComplete {
-    taken += try parser.feed(Array(piece).span.bytes)
+    taken += try parser.feed(Array(piece))
   }
   return parser.isComplete ? (parser.head, Array(bytes[taken...])) : nil
 }
@@ -16,7 +16,7 @@ func parseHead(_ text: String, cut: Int, limits: Limits = Limits()) throws(Reque
 /// Parses a request's head that comes octet by octet.
 func parseHeadByOctets(_ text: String, limits: Limits = Limits()) throws(RequestError) -> RequestHead? {
   var parser = RequestParser(limits: limits)
-  for byte in text.utf8 where !parser.isComplete { _ = try parser.feed([byte].span.bytes) }
+  for byte in text.utf8 where !parser.isComplete { _ = try parser.feed([byte]) }
   return parser.isComplete ? parser.head : nil
 }
 
@@ -42,7 +42,7 @@ func decodeBody(_ bytes: [UInt8], _ framing: BodyFraming, size: Int, limits: Lim
     let piece = Array(bytes[start..<min(start + size, bytes.count)])
     var index = 0
     while index < piece.count, !decoder.isFinished {
-      let step = try decoder.advance(piece.span.bytes, from: index)
+      let step = try decoder.advance(piece, from: index)
       content += piece[step.content]
       index = step.next
     }

@@ -150,7 +150,8 @@ struct RefusalTests {
     ("0\r\nX: a\rb\r\n\r\n", .bareCarriageReturn),
     ("0\r\nX: y\r\n z\r\n\r\n", .foldedField),
     ("0\r\nContent-Length: 5\r\n\r\n", .forbiddenTrailer),
-    ("0\r\nX: \(String(repeating: "x", count: 9000))\r\n\r\n", .trailersTooLong),
+    ("0\r\nX: \(String(repeating: "x", count: 9000))\r\n\r\n", .fieldTooLong),
+    ("0\r\n" + String(repeating: "X: \(String(repeating: "x", count: 2000))\r\n", count: 5), .trailersTooLong),
   ]
 
   @Test("chunked content in pieces of any size", arguments: bodies)
