@@ -1,3 +1,53 @@
-@main struct Nameserver {
-  static func main() {}
+import ArgumentParser
+import EventLoop
+import Logging
+import Octets
+import SQL
+import ServiceKit
+
+/// An authoritative name server with a zone API.
+@main struct Nameserver: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "utopia-nameserver", abstract: "Serves DNS zones over UDP and TCP, administered by REST.")
+
+  @OptionGroup var common: ServiceOptions
+
+  @Option(
+    name: .customLong("dns"), help: "Address and port for DNS over UDP and TCP; repeatable. Port 0 takes a free one.")
+  var dns: [SocketAddress] = []
+
+  func run() throws {
+    let addresses = dns
+    try Service.run("nameserver", common) { service in
+      let database = try ZoneDatabase(path: try service.dataDirectory().file("nameserver.sqlite"))
+      let metrics = ServerMetrics(service.metrics)
+      let loops = service.loops.map { DNSLoop(on: $0, limits: ServerLimits(), metrics: metrics) }
+      let keeper = ZoneKeeper(
+        on: service.loop, database: database, pool: service.pool, loops: loops, clock: service.clock)
+      try await keeper.start()
+      for address in addresses {
+        let bound = try await DNSLoop.bind(address, on: loops)
+        service.log.info("serving DNS", metadata: ["address": "\(bound)"])
+      }
+      let access = service.access
+      Routes.add(to: service.router, ZoneHandlers(keeper: keeper, clock: service.clock)) { try access.requireAdmin($0) }
+      service.onReady("database") { try await database.database.probe() }
+      service.onReset { try await keeper.reset() }
+      service.onBackup { try await database.database.backup(to: $0 + "/nameserver.sqlite") }
+      service.onDrain { try? await service.pool.run { database.database.close() } }
+      service.onDrain { for loop in loops { await loop.drain() } }
+    }
+  }
+}
+
+extension DNSLoop {
+  /// Binds an address on every loop, UDP and TCP on the same port.
+  /// - Returns: the address with its port.
+  static func bind(_ address: SocketAddress, on loops: [DNSLoop]) async throws -> SocketAddress {
+    var bound = address
+    for (index, loop) in loops.enumerated() {
+      bound = try await loop.bind(bound, sharesPort: loops.count > 1, isSibling: index > 0)
+    }
+    return bound
+  }
 }

@@ -69,6 +69,13 @@ struct FieldReader {
     return string
   }
 
+  /// All fields that are left, put together.
+  mutating func rest(_ field: String) throws(TextError) -> String {
+    var text = try token(field).string
+    while let token = tokens.popFirst() { text += token.string }
+    return text
+  }
+
   /// The octets of `\# length hex…`; the hexadecimal digits may stand in several fields.
   mutating func generic() throws(TextError) -> [UInt8] {
     _ = try token("\\#")
@@ -150,7 +157,9 @@ extension RData {
         throw .bad("tag", tag.string)
       }
       self = .caa(caa)
-    default: throw .noPresentation(type)
+    default:
+      guard let format = RDataFields.formats[type] else { throw .noPresentation(type) }
+      self = .unknown(type, try RDataFields.read(format, &fields))
     }
   }
 
@@ -165,12 +174,17 @@ extension RData {
     case .txt(let strings): strings.map(RData.quoted).joined(separator: " ")
     case .srv(let srv): "\(srv.priority) \(srv.weight) \(srv.port) \(srv.target)"
     case .caa(let caa): "\(caa.flags) \(String(decoding: caa.tag, as: UTF8.self)) \(RData.quoted(caa.value))"
-    case .unknown(_, let octets):
-      octets.isEmpty ? "\\# 0" : "\\# \(octets.count) \(Hex.encode(octets))"
+    case .unknown(let type, let octets):
+      RDataFields.formats[type].flatMap { RDataFields.text($0, octets) } ?? RData.generic(octets)
     }
   }
 
-  private static func quoted(_ octets: [UInt8]) -> String {
+  /// RFC 3597 §5.
+  private static func generic(_ octets: [UInt8]) -> String {
+    octets.isEmpty ? "\\# 0" : "\\# \(octets.count) \(Hex.encode(octets))"
+  }
+
+  static func quoted(_ octets: [UInt8]) -> String {
     var text: [UInt8] = [0x22]
     for octet in octets { Escape.append(octet, to: &text, special: Escape.inQuotes, blankIsPlain: true) }
     text.append(0x22)

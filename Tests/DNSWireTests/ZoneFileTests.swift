@@ -99,6 +99,19 @@ struct ZoneFileTests {
     (.soa, "a. b. 1 1h 1m 1w 1d", "a. b. 1 3600 60 604800 86400"), (.dname, "x.", "x."), (.ptr, "x.", "x."),
     (.a, "\\# 4 0A000001", "10.0.0.1"), (RecordType(rawValue: 731), "\\# 6 abcd (ef 01) 2345", "\\# 6 abcdef012345"),
     (RecordType(rawValue: 62347), "\\# 0", "\\# 0"),
+    (.ds, "60485 5 1 2BB183AF5F22588179A53B0A 98631FAD1A292118", "60485 5 1 2bb183af5f22588179a53b0a98631fad1a292118"),
+    (RecordType(rawValue: 48), "256 3 5 AQPSKmynfzW4 kyBv015MUG2D", "256 3 5 AQPSKmynfzW4kyBv015MUG2D"),
+    (
+      RecordType(rawValue: 44), "2 1 123456789abcdef67890123456789abcdef67890",
+      "2 1 123456789abcdef67890123456789abcdef67890"
+    ),
+    (RecordType(rawValue: 52), "3 1 1 d2abde240d7cd3ee", "3 1 1 d2abde240d7cd3ee"),
+    (
+      RecordType(rawValue: 35), #"100 10 "u" "E2U+sip" "!^.*$!sip:a@b!" ."#, #"100 10 "u" "E2U+sip" "!^.*$!sip:a@b!" ."#
+    ),
+    (RecordType(rawValue: 13), "PC Linux", #""PC" "Linux""#), (RecordType(rawValue: 18), "1 a.x.", "1 a.x."),
+    (RecordType(rawValue: 256), #"10 1 "ftp://a/b""#, #"10 1 "ftp://a/b""#),
+    (.ds, "\\# 2 abcd", "\\# 2 abcd"),
   ])
   func rdataIsReadAndPrinted(type: RecordType, text: String, printed: String) throws {
     let data = try RData(type: type, text: text)

@@ -1,5 +1,4 @@
-import ArgumentParser
-@testable import ServiceKit
+import ServiceKit
 import Testing
 
 @Test("A password is verified against its own hash and no other")
@@ -66,14 +65,4 @@ func environment() {
     ],
     flags: flags)
   #expect(merged == ["--data=/mine", "--lab", "--listen", "a", "--listen", "b"])
-}
-
-@Test("The flags of a command are found in the parser's own description")
-func describedFlags() {
-  struct Example: ServiceCommand {
-    @OptionGroup var common: ServiceOptions
-  }
-  let flags = EnvironmentArguments.flags(inHelp: Array(Example._dumpHelp().utf8))
-  #expect(flags["data"] == true)
-  #expect(flags["lab"] == false)
 }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import EventLoop
-import HTTPClient
 
 /// Puts into the services what the world file says and they do not have yet.
 struct Seed: ParsableCommand {
@@ -13,8 +12,7 @@ struct Seed: ParsableCommand {
       let (world, _) = try options.load()
       let token = try options.directory.token()
       try runOnLoop { loop in
-        let client = HTTPClient(on: loop)
-        say("Seeded: \(try await Seeder(world, token: token, through: client).run())")
+        say("Seeded: \(try await Seeder(world, token: token, on: loop).run())")
       }
     }
   }
@@ -32,13 +30,8 @@ struct Reset: ParsableCommand {
       let (world, _) = try options.load()
       let token = try options.directory.token()
       try runOnLoop { loop in
-        let client = HTTPClient(on: loop)
-        for host in world.hosts {
-          try await world.door(to: host, token: token, through: client).ask("POST", "/v1/reset")
-        }
-        say(
-          "Reset \(world.hosts.count) services; seeded: \(try await Seeder(world, token: token, through: client).run())"
-        )
+        for host in world.hosts { try await world.door(to: host, token: token, on: loop).ask("POST", "/v1/reset") }
+        say("Reset \(world.hosts.count) services; seeded: \(try await Seeder(world, token: token, on: loop).run())")
       }
     }
   }

@@ -1,6 +1,5 @@
 import ArgumentParser
 import EventLoop
-import HTTPClient
 import Glibc
 
 /// Starts a world, seeds it, and keeps it until it is told to end.
@@ -53,8 +52,7 @@ struct Up: ParsableCommand {
     SignalWatcher.block([SIGINT, SIGTERM, SIGHUP, SIGCHLD])
     _ = signal(SIGPIPE, SIG_IGN)
     try runOnLoop { loop in
-      let client = HTTPClient(on: loop)
-      let keeper = try Keeper(world, in: directory, client: client, on: loop)
+      let keeper = try Keeper(world, in: directory, on: loop)
       let watcher = try SignalWatcher([SIGINT, SIGTERM, SIGHUP, SIGCHLD], on: loop) { signal in
         loop.spawn { if signal == SIGCHLD { await keeper.collect() } else { await keeper.end(nil) } }
       }
@@ -62,7 +60,7 @@ struct Up: ParsableCommand {
       do {
         say("Starting \(world.name), world \(settings.net), in \(directory.path)")
         try await keeper.start()
-        let summary = try await Seeder(world, token: token, through: client).run()
+        let summary = try await Seeder(world, token: token, on: loop).run()
         say("  seeded: \(summary)\n\n\(world.table)\n\(hints(world, directory, detached: detached))")
         if let command { try Detached.release(command, log: directory.supervisorLog) }
       } catch {

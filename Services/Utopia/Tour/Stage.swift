@@ -1,5 +1,4 @@
 import EventLoop
-import HTTPClient
 import Octets
 
 /// Where the tour plays: the services' doors, and the ways of showing what goes through them.
@@ -7,7 +6,6 @@ struct Stage: Sendable {
   let world: World
   let token: String?
   let loop: EventLoop
-  let client: HTTPClient
 
   func host(_ name: String) throws(Trouble) -> Host {
     guard let host = world.host(named: name) else {
@@ -20,7 +18,7 @@ struct Stage: Sendable {
     SocketAddress(ip: try host(name).address, port: world.ports[keyPath: port])
   }
 
-  func door(_ name: String) throws(Trouble) -> Door { world.door(to: try host(name), token: token, through: client) }
+  func door(_ name: String) throws(Trouble) -> Door { world.door(to: try host(name), token: token, on: loop) }
 
   func chapter(_ number: Int, _ title: String) { say("\n\(number). \(title)\n") }
 

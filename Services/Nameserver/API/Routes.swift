@@ -1,0 +1,38 @@
+import HTTPServer
+import HTTPWire
+import ServiceKit
+
+/// Every operation of the zone API, in the paths that PowerDNS gave them.
+enum Routes {
+  private static let server = "/api/v1/servers/localhost"
+
+  /// - Parameter authorize: throws unless the request carries the administrator's token.
+  static func add(
+    to router: Router, _ zones: ZoneHandlers, authorize: @escaping @Sendable (Request) throws -> Void
+  ) {
+    func on(
+      _ method: Method, _ path: String, _ handler: @escaping @Sendable (Request) async throws -> Response
+    ) {
+      let guarded: Router.AsyncHandler = { request in
+        try authorize(request)
+        do {
+          return try await handler(request)
+        } catch {
+          throw APIProblem(error) ?? error
+        }
+      }
+      router.on(method, path, guarded)
+    }
+    on(.get, "/api") { _ in .json(try JSON.encode([VersionView()])) }
+    on(.get, "/api/v1/servers") { _ in .json(try JSON.encode([ServerView()])) }
+    on(.get, server) { _ in .json(try JSON.encode(ServerView())) }
+    on(.get, server + "/zones", zones.list)
+    on(.post, server + "/zones", zones.create)
+    on(.get, server + "/zones/{zone}", zones.show)
+    on(.patch, server + "/zones/{zone}", zones.patch)
+    on(.put, server + "/zones/{zone}", zones.replace)
+    on(.delete, server + "/zones/{zone}", zones.delete)
+    on(.get, server + "/zones/{zone}/export", zones.export)
+    on(.put, server + "/zones/{zone}/notify", zones.notify)
+  }
+}

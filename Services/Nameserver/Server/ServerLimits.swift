@@ -1,0 +1,9 @@
+/// The bounds of the DNS side of this service, for each loop.
+struct ServerLimits: Sendable {
+  /// Connections from one address.
+  var connectionsPerAddress = 64
+  /// Connections in all.
+  var connections = 4096
+  /// How long a connection may be without a complete query (RFC 7766 §6.2.3).
+  var idleTime = Duration.seconds(10)
+}

@@ -1,0 +1,147 @@
+import DNSWire
+import EventLoop
+import ServiceKit
+
+/// Why a change of the zones was not made.
+enum ZoneFailure: Error, Sendable {
+  case noSuchZone(Name)
+  case exists(Name)
+  /// `If-Match` names another revision (RFC 9110 §13.1.1).
+  case stale
+}
+
+/// Owns the zones: a change is validated, made durable, then served by every loop, and only then acknowledged.
+///
+/// Changes of one zone happen one after another, those of different zones together, so that they share a commit.
+actor ZoneKeeper {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+
+  private let database: ZoneDatabase
+  private let pool: BlockingPool
+  private let loops: [DNSLoop]
+  private let clock: WorldClock
+  private var zones: [Name: StoredZone] = [:]
+  private var trees: [Name: ZoneTree] = [:]
+  private var version = 0
+  private var busy: Set<Name> = []
+  private var waiting: [Name: [CheckedContinuation<Void, Never>]] = [:]
+
+  init(on loop: EventLoop, database: ZoneDatabase, pool: BlockingPool, loops: [DNSLoop], clock: WorldClock) {
+    self.loop = loop
+    self.database = database
+    self.pool = pool
+    self.loops = loops
+    self.clock = clock
+  }
+
+  /// Reads all zones and serves them.
+  func start() async throws {
+    let database = database
+    let loaded = try await pool.run {
+      try database.load().map { (stored: $0, tree: try ZoneCompiler.compile($0.zone)) }
+    }
+    for (stored, tree) in loaded {
+      zones[stored.zone.name] = stored
+      trees[stored.zone.name] = tree
+    }
+    await publish()
+  }
+
+  // MARK: Reading
+
+  func all() -> [StoredZone] { zones.values.sorted { $0.zone.name < $1.zone.name } }
+
+  func zone(_ name: Name) throws(ZoneFailure) -> StoredZone {
+    guard let stored = zones[name] else { throw .noSuchZone(name) }
+    return stored
+  }
+
+  // MARK: Changing
+
+  /// Adds a zone, its serial as it is.
+  func create(_ zone: Zone) async throws -> StoredZone {
+    await enter(zone.name)
+    defer { leave(zone.name) }
+    guard zones[zone.name] == nil else { throw ZoneFailure.exists(zone.name) }
+    return try await commit(zone, replacing: nil)
+  }
+
+  /// Changes a zone; its serial advances if its data do.
+  /// - Parameter isExpected: whether the zone is still at the revision that the client knows.
+  @discardableResult
+  func change(
+    _ name: Name, if isExpected: @Sendable (Int64) -> Bool, _ edit: @Sendable (inout Zone) throws -> Void
+  ) async throws -> StoredZone {
+    await enter(name)
+    defer { leave(name) }
+    let old = try zone(name)
+    guard isExpected(old.revision) else { throw ZoneFailure.stale }
+    var zone = old.zone
+    try edit(&zone)
+    if zone.rrsets != old.zone.rrsets, let serial = old.zone.soa?.serial {
+      let now = clock.now
+      zone.advanceSerial(from: serial, date: ZoneKeeper.date(now), seconds: now.seconds)
+    }
+    return try await commit(zone, replacing: old)
+  }
+
+  func delete(_ name: Name, if isExpected: @Sendable (Int64) -> Bool) async throws {
+    await enter(name)
+    defer { leave(name) }
+    let old = try zone(name)
+    guard isExpected(old.revision) else { throw ZoneFailure.stale }
+    try await database.delete(name)
+    zones[name] = nil
+    trees[name] = nil
+    await publish()
+  }
+
+  /// Back to no zones at all.
+  func reset() async throws {
+    try await database.deleteAll()
+    zones = [:]
+    trees = [:]
+    await publish()
+  }
+
+  private func commit(_ zone: Zone, replacing old: StoredZone?) async throws -> StoredZone {
+    let tree = try await pool.run { try ZoneCompiler.compile(zone) }
+    let new = StoredZone(zone: zone, revision: (old?.revision ?? clock.now.milliseconds) + 1)
+    try await database.save(new, replacing: old)
+    zones[zone.name] = new
+    trees[zone.name] = tree
+    await publish()
+    return new
+  }
+
+  /// Hands all zones to every loop; returns when each serves them.
+  private func publish() async {
+    version += 1
+    let version = version
+    let catalog = ZoneCatalog(Array(trees.values))
+    for loop in loops { await loop.serve(catalog, version: version) }
+  }
+
+  /// The day as a number, 20261123.
+  static func date(_ now: WorldTime) -> UInt32 {
+    UInt32(now.rfc3339.prefix(10).filter { $0 != "-" }) ?? 0
+  }
+
+  // MARK: One change of a zone at a time
+
+  private func enter(_ name: Name) async {
+    if busy.insert(name).inserted { return }
+    await withCheckedContinuation { waiting[name, default: []].append($0) }
+  }
+
+  private func leave(_ name: Name) {
+    guard var queue = waiting[name] else {
+      busy.remove(name)
+      return
+    }
+    let next = queue.removeFirst()
+    waiting[name] = queue.isEmpty ? nil : queue
+    next.resume()
+  }
+}
