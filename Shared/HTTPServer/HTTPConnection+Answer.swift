@@ -61,9 +61,11 @@ extension HTTPConnection {
   }
 
   private func failure(_ error: any Error) -> Response {
-    if let known = error as? any ResponseError { return known.response }
+    let known = (error as? any ResponseError)?.response
+    // A failure that knows its words is still news for whoever runs the server.
+    if let known, known.status != .internalServerError { return known }
     server.configuration.onError?(error)
-    return .problem(.internalServerError, "The server failed to answer this request.")
+    return known ?? .problem(.internalServerError, "The server failed to answer this request.")
   }
 
   private func answer(_ request: Request, _ original: Response) {
