@@ -73,7 +73,8 @@ let package = Package(
       ["COpenSSL", "EventLoop", "HTTPServer", "HTTPClient", "HTTPWire", "Octets", "SQL", log, arguments]),
 
     // Services
-    service("Nameserver", ["ServiceKit", "SQL", "DNSWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
+    service(
+      "Nameserver", ["ServiceKit", "SQL", "DNSWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
       "Resolver",
       ["ServiceKit", "HTTPClient", "DNSWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
@@ -98,7 +99,9 @@ let package = Package(
     tests("ServiceKit", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
     tests("Nameserver", ["DNSWire", "EventLoop", "Octets", "ServiceKit"]),
     tests("Resolver", ["DNSWire", "EventLoop", "Octets"]),
-    tests("Registrar", ["EventLoop", "Octets"]),
+    tests(
+      "Registrar",
+      ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
     tests("Mail", ["MailWire", "EventLoop", "Octets", "SQL"]),
   ],

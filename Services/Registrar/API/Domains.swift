@@ -1,0 +1,145 @@
+import HTTPServer
+import HTTPWire
+import ServiceKit
+
+extension RegistrarAPI {
+  // MARK: Names
+
+  func listTopLevelDomains() throws -> Response {
+    try .encode(Bodies.Page(items: domains.names.map { Bodies.TopLevelDomain(name: $0.text) }, next: nil))
+  }
+
+  func availability(_ request: Request) async throws -> Response {
+    guard let text = request.query("name") else {
+      throw Problem(400, "Say which name: ?name=networkutopia.com", field: "name")
+    }
+    let name = try Bodies.domainName(text, field: "name")
+    let reason: String?
+    do {
+      _ = try domains.owner(of: name)
+      reason = try await store.domain(name) == nil ? nil : "\(name) is registered"
+    } catch let error as RuleError {
+      reason = error.reason
+    }
+    return try .encode(Bodies.Availability(name: name.text, available: reason == nil, reason: reason))
+  }
+
+  // MARK: Domains
+
+  func listDomains(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let limit = try limit(request)
+    var after = ""
+    if let cursor = request.query("cursor") {
+      guard let name = DomainName(cursor) else {
+        throw Problem(400, "The cursor is not one that this list gave.", field: "cursor")
+      }
+      after = name.text
+    }
+    let found = try await store.domains(for: principal, after: after, limit: limit + 1)
+    let items = found.prefix(limit)
+    return try .encode(
+      Bodies.Page(items: items.map { Bodies.DomainOut($0) }, next: found.count > limit ? items.last?.name.text : nil))
+  }
+
+  func registerDomain(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let (octets, order) = try await body(Bodies.NewDomain.self, of: request)
+    let name = try Bodies.domainName(order.name, field: "name")
+    _ = try domains.owner(of: name)
+    try Term.check(order.years)
+    let servers = try Bodies.nameServers(order.nameServers, of: name)
+    let registrant = try registrant(order.registrant, principal)
+    let key = try repeatKey(request, octets)
+    let now = clock.now
+    guard let end = Term.end(of: now, years: order.years) else { throw StoreError.termTooLong }
+    do {
+      let domain = try await store.register(
+        name, for: registrant, servers: servers, until: end, by: principal, key: key, now: now)
+      return try await carriedOut(domain, .created, request)
+    } catch StoreError.noSuchRegistrant {
+      throw Problem.invalid(field: "registrant", "must be the id of a registrant")
+    }
+  }
+
+  func showDomain(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    guard let domain = try await store.domain(try name(request)), principal.owns(domain) else {
+      throw StoreError.noSuchDomain
+    }
+    return try answer(domain, .ok)
+  }
+
+  func setNameServers(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let name = try name(request)
+    let body = try await body(Bodies.NameServersIn.self, of: request).value
+    let servers = try Bodies.nameServers(body.nameServers, of: name)
+    let domain = try await store.setNameServers(
+      name, servers, ifMatch: request.header("if-match"), by: principal, now: clock.now)
+    return try await carriedOut(domain, .ok, request)
+  }
+
+  func renewDomain(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let name = try name(request)
+    let (octets, body) = try await body(Bodies.Renewal.self, of: request)
+    try Term.check(body.years)
+    let now = clock.now
+    let latest = Term.end(of: now, years: Term.longest)
+    let domain = try await store.renew(
+      name, ifMatch: request.header("if-match"), by: principal, key: try repeatKey(request, octets), now: now
+    ) { end in
+      guard let new = Term.end(of: end, years: body.years), let latest, new <= latest else { return nil }
+      return new
+    }
+    await publisher.setAlarm()
+    return try answer(domain, .ok)
+  }
+
+  func deleteDomain(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let name = try name(request)
+    try await store.delete(name, ifMatch: request.header("if-match"), by: principal, now: clock.now)
+    await publisher.carryOut(name, trace: trace(request))
+    await publisher.setAlarm()
+    guard let left = try await store.domain(name), left.order?.kind.isFinal == true else { return .empty() }
+    return try pending(left)
+  }
+
+  // MARK: Answers
+
+  /// The order is kept; now it is tried, so that who asks sees at once whether the delegation is served.
+  private func carriedOut(_ domain: Domain, _ status: Status, _ request: Request) async throws -> Response {
+    await publisher.carryOut(domain.name, trace: trace(request))
+    await publisher.setAlarm()
+    let present = try await store.domain(domain.name) ?? domain
+    return try present.order == nil ? answer(present, status) : pending(present)
+  }
+
+  private func pending(_ domain: Domain) throws -> Response {
+    try answer(domain, .accepted).with("location", "/v1/domains/\(domain.name)")
+  }
+
+  private func answer(_ domain: Domain, _ status: Status) throws -> Response {
+    let response = try Response.encode(Bodies.DomainOut(domain), status: status).with("etag", domain.entityTag)
+    return status == .created ? response.with("location", "/v1/domains/\(domain.name)") : response
+  }
+
+  private func name(_ request: Request) throws -> DomainName {
+    guard let name = DomainName(request.parameter("name")) else { throw StoreError.noSuchDomain }
+    return name
+  }
+
+  /// A registrant registers for itself, the administrator for anyone or for nobody.
+  private func registrant(_ wanted: Int?, _ principal: Principal) throws -> Int? {
+    switch principal {
+    case .administrator: return wanted
+    case .registrant(let id):
+      guard wanted == nil || wanted == id else {
+        throw Problem(.forbidden, "A registrant registers for itself.", field: "registrant")
+      }
+      return id
+    }
+  }
+}

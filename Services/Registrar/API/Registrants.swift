@@ -1,0 +1,55 @@
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+
+extension RegistrarAPI {
+  func listRegistrants(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let limit = try limit(request)
+    var after = 0
+    if let cursor = request.query("cursor") {
+      guard let id = Array(cursor.utf8).parsedDecimal(as: Int.self) else {
+        throw Problem(400, "The cursor is not one that this list gave.", field: "cursor")
+      }
+      after = id
+    }
+    let only: Int? = if case .registrant(let id) = principal { id } else { nil }
+    let found = try await store.registrants(only: only, after: after, limit: limit + 1)
+    let items = found.prefix(limit)
+    return try .encode(
+      Bodies.Page(
+        items: items.map { Bodies.RegistrantOut($0) }, next: found.count > limit ? items.last.map { "\($0.id)" } : nil))
+  }
+
+  func createRegistrant(_ request: Request) async throws -> Response {
+    try await requireAdministrator(request)
+    let body = try await body(Bodies.NewRegistrant.self, of: request).value
+    guard 1...200 ~= body.name.count else { throw Problem.invalid(field: "name", "must have 1 to 200 characters") }
+    if let email = body.email {
+      let parts = email.split(separator: "@", omittingEmptySubsequences: false)
+      guard email.utf8.count <= 320, parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
+        !email.contains(where: \.isWhitespace)
+      else { throw Problem.invalid(field: "email", "must be an address such as hostmaster@example.com") }
+    }
+    let token = try Secrets.token()
+    let registrant = try await store.addRegistrant(
+      name: body.name, email: body.email, tokenDigest: try Secrets.digest(Array(token.utf8)), now: clock.now)
+    return try .encode(Bodies.RegistrantOut(registrant, token: token), status: .created)
+      .with("location", "/v1/registrants/\(registrant.id)")
+  }
+
+  func showRegistrant(_ request: Request) async throws -> Response {
+    let principal = try await principal(request)
+    let id = try request.parameter("id", as: Int.self)
+    guard principal == .administrator || principal == .registrant(id), let registrant = try await store.registrant(id)
+    else { throw StoreError.noSuchRegistrant }
+    return try .encode(Bodies.RegistrantOut(registrant))
+  }
+
+  func deleteRegistrant(_ request: Request) async throws -> Response {
+    try await requireAdministrator(request)
+    try await store.deleteRegistrant(try request.parameter("id", as: Int.self))
+    return .empty()
+  }
+}

@@ -1,0 +1,103 @@
+import EventLoop
+import Logging
+import ServiceKit
+
+/// Carries out orders at the top-level domains' servers, now or when they are due again, and ends what has expired.
+actor Publisher {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+  private let store: Store
+  private let zones: any ZoneWriter
+  private let clock: WorldClock
+  private let log: Logger
+  private var alarm: WorldClock.Alarm?
+  /// Domains at which an attempt is under way, with those who wait for their turn.
+  private var busy: [DomainName: [CheckedContinuation<Void, Never>]] = [:]
+  private var isStopped = false
+
+  /// Seconds between attempts double up to this.
+  private static let longestPause = 60
+  private static let batch = 16
+
+  init(store: Store, zones: any ZoneWriter, clock: WorldClock, log: Logger, on loop: EventLoop) {
+    self.store = store
+    self.zones = zones
+    self.clock = clock
+    self.log = log
+    self.loop = loop
+  }
+
+  /// Does all that is due, then waits for what comes next.
+  func run() async {
+    guard !isStopped else { return }
+    do {
+      try await store.expire(now: clock.now)
+      while true {
+        let due = try await store.due(now: clock.now, limit: Publisher.batch)
+        if due.isEmpty { break }
+        await withTaskGroup { group in
+          for name in due { group.addTask(executorPreference: self.loop) { await self.carryOut(name) } }
+        }
+      }
+    } catch {
+      log.error("orders can't be read", metadata: ["error": "\(error)"])
+    }
+    await setAlarm()
+  }
+
+  /// Tries the domain's order at once and returns when it is done or put off.
+  func carryOut(_ name: DomainName, trace: TraceContext? = nil) async {
+    while busy[name] != nil {
+      await withCheckedContinuation { busy[name]?.append($0) }
+    }
+    busy[name] = []
+    await attempt(name, trace)
+    for waiter in busy.removeValue(forKey: name) ?? [] { waiter.resume() }
+  }
+
+  /// Looks again when the next order is due. Called after every change of orders or terms.
+  func setAlarm() async {
+    let next: WorldTime?
+    do {
+      next = try await store.nextDue()
+    } catch {
+      log.error("orders can't be read", metadata: ["error": "\(error)"])
+      next = clock.now + .seconds(Publisher.longestPause)
+    }
+    if let alarm { clock.cancel(alarm) }
+    alarm = nil
+    guard let next, !isStopped else { return }
+    alarm = clock.at(next, on: loop) { [weak self] in
+      guard let self else { return }
+      loop.spawn { await self.run() }
+    }
+  }
+
+  func stop() {
+    isStopped = true
+    if let alarm { clock.cancel(alarm) }
+    alarm = nil
+  }
+
+  private func attempt(_ name: DomainName, _ trace: TraceContext?) async {
+    do {
+      // Again while orders overtake one another.
+      while let attempt = try await store.beginAttempt(name), let zone = name.parent {
+        do throws(ZoneError) {
+          try await zones.apply(attempt.change, to: zone, trace: trace)
+        } catch {
+          let pause = min(Publisher.longestPause, 1 << min(attempt.earlier, 16))
+          try await store.postpone(attempt, because: error.description, until: clock.now + .seconds(pause))
+          log.warning("order put off", metadata: ["domain": "\(name)", "error": "\(error)", "seconds": "\(pause)"])
+          return
+        }
+        if try await store.finish(attempt) {
+          log.info("order done", metadata: ["domain": "\(name)", "order": "\(attempt.kind.rawValue)"])
+          return
+        }
+      }
+    } catch {
+      log.error("an order can't be kept", metadata: ["domain": "\(name)", "error": "\(error)"])
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import SQL
+import ServiceKit
+
+/// One attempt at an order: what the zone has to become.
+struct Attempt: Sendable {
+  let domain: Int
+  let name: DomainName
+  let kind: OrderKind
+  /// Tells an order from the one that overtook it.
+  let version: Int
+  /// How many came before.
+  let earlier: Int
+  let change: ZoneChange
+}
+
+extension Store {
+  /// What is to be done next for the domain; nil when nothing is. From here on the zone may hold what the attempt writes,
+  /// and the database knows it, so that whatever comes later takes it away again.
+  func beginAttempt(_ name: DomainName) async throws -> Attempt? {
+    try await database.write { connection in
+      let found = try connection.first(
+        """
+        SELECT d.id, d.name_servers, d.published, o.kind, o.version, o.attempts
+        FROM domain d JOIN orders o ON o.domain = d.id WHERE d.name = ?
+        """, name.text
+      ) { row in (row.int(0), row.text(1), row.text(2), row.text(3), row.int(4), row.int(5)) }
+      guard let (id, servers, published, kindText, version, attempts) = found, let kind = OrderKind(rawValue: kindText)
+      else { return nil }
+      let wanted = kind.isFinal ? [] : Delegation.recordSets(DelegationText.nameServers(servers), of: name)
+      let present = DelegationText.keys(published)
+      let wantedKeys = Set(wanted.map(\.key))
+      if !wantedKeys.isSubset(of: present) {
+        try connection.run(
+          "UPDATE domain SET published = ? WHERE id = ?", DelegationText.write(present.union(wantedKeys)), id)
+      }
+      return Attempt(
+        domain: id, name: name, kind: kind, version: version, earlier: attempts,
+        change: ZoneChange(replace: wanted, delete: present.subtracting(wantedKeys).sorted()))
+    }
+  }
+
+  /// The zone is as the attempt wanted it.
+  /// - Returns: false when another order has overtaken it and has still to be done.
+  func finish(_ attempt: Attempt) async throws -> Bool {
+    try await database.write { connection in
+      guard
+        try connection.exists(
+          "SELECT 1 FROM orders WHERE domain = ? AND version = ?", attempt.domain, attempt.version)
+      else { return false }
+      if attempt.kind.isFinal {
+        try connection.run("DELETE FROM domain WHERE id = ?", attempt.domain)
+      } else {
+        try connection.run("DELETE FROM orders WHERE domain = ?", attempt.domain)
+        try connection.run(
+          "UPDATE domain SET published = ?, revision = revision + 1 WHERE id = ?",
+          DelegationText.write(attempt.change.replace.map(\.key)), attempt.domain)
+      }
+      return true
+    }
+  }
+
+  /// The attempt failed; the order stays for later.
+  func postpone(_ attempt: Attempt, because reason: String, until next: WorldTime) async throws {
+    try await database.write { connection in
+      try connection.run(
+        """
+        UPDATE orders SET attempts = attempts + 1, last_error = ?, next_attempt = ? WHERE domain = ? AND version = ?
+        """, reason, next.seconds, attempt.domain, attempt.version)
+    }
+  }
+
+  /// Orders an end for every domain whose term is over.
+  func expire(now: WorldTime) async throws {
+    try await database.write { connection in
+      let ended = try connection.all(
+        """
+        SELECT d.id FROM domain d LEFT JOIN orders o ON o.domain = d.id
+        WHERE d.expires_at <= ? AND (o.kind IS NULL OR o.kind NOT IN ('delete', 'expire'))
+        """, now.seconds
+      ) { $0.int(0) }
+      for id in ended {
+        try connection.run("UPDATE domain SET revision = revision + 1 WHERE id = ?", id)
+        try Store.order(.expire, id, now, connection)
+      }
+    }
+  }
+
+  /// Domains whose orders are due, the longest waiting first.
+  func due(now: WorldTime, limit: Int) async throws -> [DomainName] {
+    try await database.read { connection in
+      try connection.all(
+        """
+        SELECT d.name FROM orders o JOIN domain d ON d.id = o.domain WHERE o.next_attempt <= ?
+        ORDER BY o.next_attempt, d.id LIMIT ?
+        """, now.seconds, limit
+      ) { DomainName($0.text(0)) }
+    }
+    .compactMap { $0 }
+  }
+
+  /// When the next order or end is due; nil when none is to come.
+  func nextDue() async throws -> WorldTime? {
+    try await database.read { connection in
+      try connection.first(
+        """
+        SELECT min(due) FROM (
+          SELECT min(next_attempt) AS due FROM orders
+          UNION ALL
+          SELECT min(d.expires_at) FROM domain d LEFT JOIN orders o ON o.domain = d.id
+          WHERE o.kind IS NULL OR o.kind NOT IN ('delete', 'expire'))
+        """
+      ) { row in row.optionalInt(0).map { WorldTime(seconds: Int64($0)) } } ?? nil
+    }
+  }
+}

@@ -1,0 +1,116 @@
+import SQL
+import ServiceKit
+
+/// Everything the registrar knows, in one SQLite database. What a call has changed is durable when it returns.
+final class Store: Sendable {
+  let database: Database
+
+  init(path: String) throws(SQLError) {
+    database = try Database(path: path, migrations: Store.migrations)
+  }
+
+  private static let migrations = [
+    Migration(
+      1,
+      """
+      CREATE TABLE registrant (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        email TEXT,
+        token_digest BLOB NOT NULL UNIQUE,
+        created_at INTEGER NOT NULL
+      );
+      CREATE TABLE domain (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        registrant INTEGER REFERENCES registrant (id),
+        created_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL,
+        revision INTEGER NOT NULL,
+        name_servers TEXT NOT NULL,
+        published TEXT NOT NULL
+      );
+      CREATE INDEX domain_by_registrant ON domain (registrant, name);
+      CREATE INDEX domain_by_end ON domain (expires_at);
+      CREATE TABLE orders (
+        domain INTEGER PRIMARY KEY REFERENCES domain (id) ON DELETE CASCADE,
+        kind TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        last_error TEXT,
+        next_attempt INTEGER NOT NULL
+      );
+      CREATE INDEX orders_by_time ON orders (next_attempt);
+      CREATE TABLE repeat_key (
+        asker INTEGER NOT NULL,
+        key TEXT NOT NULL,
+        request BLOB NOT NULL,
+        domain INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        PRIMARY KEY (asker, key)
+      );
+      CREATE INDEX repeat_key_by_time ON repeat_key (created_at);
+      """)
+  ]
+
+  /// Forgets everything: for a lab's reset.
+  func reset() async throws {
+    try await database.write { connection in
+      for table in ["repeat_key", "orders", "domain", "registrant"] { try connection.run("DELETE FROM \(table)") }
+    }
+  }
+
+  // MARK: Registrants
+
+  func addRegistrant(
+    name: String, email: String?, tokenDigest: [UInt8], now: WorldTime
+  ) async throws -> Registrant {
+    try await database.write { connection in
+      try connection.run(
+        "INSERT INTO registrant (name, email, token_digest, created_at) VALUES (?, ?, ?, ?)", name, email, tokenDigest,
+        now.seconds)
+      return Registrant(
+        id: connection.lastInsertID, name: name, email: email, createdAt: WorldTime(seconds: now.seconds))
+    }
+  }
+
+  /// Those with greater ids than `after`, in their order; one by its id when `only` is given.
+  func registrants(only: Int?, after: Int, limit: Int) async throws -> [Registrant] {
+    try await database.read { connection in
+      try connection.all(
+        """
+        SELECT id, name, email, created_at FROM registrant WHERE id > ? AND (? IS NULL OR id = ?)
+        ORDER BY id LIMIT ?
+        """, after, only, only, limit, transform: Store.registrant)
+    }
+  }
+
+  func registrant(_ id: Int) async throws -> Registrant? {
+    try await database.read { connection in
+      try connection.first(
+        "SELECT id, name, email, created_at FROM registrant WHERE id = ?", id, transform: Store.registrant)
+    }
+  }
+
+  /// Whose token has this digest.
+  func registrant(tokenDigest: [UInt8]) async throws -> Int? {
+    try await database.read { connection in
+      try connection.first("SELECT id FROM registrant WHERE token_digest = ?", tokenDigest) { $0.int(0) }
+    }
+  }
+
+  /// - Throws: `.noSuchRegistrant`, or `.hasDomains` while it has some.
+  func deleteRegistrant(_ id: Int) async throws {
+    try await database.write { connection in
+      if try connection.exists("SELECT 1 FROM domain WHERE registrant = ?", id) { throw StoreError.hasDomains }
+      if try connection.run("DELETE FROM registrant WHERE id = ?", id) == 0 { throw StoreError.noSuchRegistrant }
+      try connection.run("DELETE FROM repeat_key WHERE asker = ?", id)
+    }
+  }
+
+  private static func registrant(_ row: borrowing Row) -> Registrant {
+    Registrant(
+      id: row.int(0), name: row.text(1), email: row.optionalText(2),
+      createdAt: WorldTime(seconds: Int64(row.int(3))))
+  }
+}
