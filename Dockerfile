@@ -35,7 +35,7 @@ RUN set -eu; \
   useradd --uid 1000 --create-home --shell /bin/bash utopia; \
   install -d -o utopia -g utopia -m 0750 /data
 COPY --from=build /out/ /usr/local/bin/
-COPY openapi/ /usr/local/share/network-utopia/openapi/
+COPY openapi/ /usr/local/openapi/
 USER utopia
 WORKDIR /data
 VOLUME /data

@@ -96,7 +96,7 @@ let package = Package(
     tests("HTTPServer", ["EventLoop", "HTTPWire", "Octets", "CLinux"]),
     tests("HTTPClient", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
     tests("SQL", ["EventLoop", "Octets"]),
-    tests("ServiceKit", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
+    tests("ServiceKit", [arguments, "EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
     tests("Nameserver", ["DNSWire", "EventLoop", "Octets", "ServiceKit"]),
     tests("Resolver", ["DNSWire", "EventLoop", "Octets"]),
     tests(

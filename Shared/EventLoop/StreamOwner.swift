@@ -44,7 +44,7 @@ extension StreamOwner {
       }
       if let failure = stream.failure { return stream.end(failure) }
     } else if !readiness.isDisjoint(with: .hangUp) {
-      stream.end(stream.pendingError)
+      stream.hungUp()
     }
   }
 }

@@ -28,6 +28,8 @@ public final class TCPStream: @unchecked Sendable {
   private var finishing = false
   private var finished = false
   private var lingerTimer: TimerID?
+  /// Taken out of epoll because of a hang-up that the owner is not ready to hear.
+  private var isSuspended = false
   private(set) var hasPeerFinished = false
   private(set) var wasCongested = false
   private(set) var failure: IOError?
@@ -202,6 +204,15 @@ public final class TCPStream: @unchecked Sendable {
     return true
   }
 
+  /// Both directions are over. What came before is still to be read: while the owner does not, the descriptor leaves epoll, which
+  /// would report the hang-up without end.
+  func hungUp() {
+    if let error = pendingError { return end(error) }
+    guard !hasPeerFinished, !wantsReading else { return end(nil) }
+    isSuspended = true
+    loop.deregister(descriptor)
+  }
+
   /// Closes and tells the owner, once.
   func end(_ error: IOError?) {
     guard phase != .closed else { return }
@@ -212,6 +223,17 @@ public final class TCPStream: @unchecked Sendable {
 
   private func updateInterest() {
     guard phase != .closed else { return }
+    if isSuspended {
+      guard isReading, let owner else { return }
+      isSuspended = false
+      interest = .read
+      do throws(IOError) {
+        try loop.register(descriptor, interest, owner)
+      } catch {
+        end(error)
+      }
+      return
+    }
     var wanted = interest
     if isReading { wanted.insert(.read) } else { wanted.remove(.read) }
     guard wanted != interest else { return }

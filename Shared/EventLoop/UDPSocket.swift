@@ -74,6 +74,15 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   /// Sends one datagram. On the loop.
   public func send(_ octets: [UInt8], to target: SocketAddress) throws(IOError) {
     guard loop.egress.allows(target.ip) else { throw .egressForbidden }
+    try transmit(octets, to: target)
+  }
+
+  /// Answers, later than its batch, a datagram that came: whoever may ask is answered, wherever this process may go. On the loop.
+  public func answer(_ octets: [UInt8], to client: SocketAddress) throws(IOError) {
+    try transmit(octets, to: client)
+  }
+
+  private func transmit(_ octets: [UInt8], to target: SocketAddress) throws(IOError) {
     _ = try checked("sendto") {
       unsafe withSystemAddress(target) { address, length in
         unsafe octets.withUnsafeBytes { unsafe sendto(descriptor, $0.baseAddress, $0.count, 0, address, length) }

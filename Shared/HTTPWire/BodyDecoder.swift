@@ -78,6 +78,11 @@ public struct BodyDecoder: Sendable {
     return Step(content: index..<index, next: index)
   }
 
+  /// As above, of an array.
+  public mutating func advance(_ input: [UInt8], from start: Int) throws(RequestError) -> Step {
+    try unsafe advance(input.span.bytes, from: start)
+  }
+
   /// One octet of a chunk's frame or of the trailers.
   private mutating func take(_ byte: UInt8) throws(RequestError) {
     switch phase {

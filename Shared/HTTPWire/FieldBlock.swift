@@ -26,6 +26,9 @@ public struct FieldBlock: Sendable, Equatable, ExpressibleByDictionaryLiteral {
     bytes.append(lineFeed)
   }
 
+  /// Adds the fields of another block.
+  public mutating func append(contentsOf other: FieldBlock) { bytes += other.bytes }
+
   /// Puts a field in the place of all of that name.
   public mutating func set(_ name: String, _ value: String) {
     remove(name)

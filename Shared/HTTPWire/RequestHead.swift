@@ -3,7 +3,7 @@ public struct Extent: Sendable, Equatable {
   public let start: UInt32
   public let count: UInt32
 
-  init(_ range: Range<Int>) {
+  public init(_ range: Range<Int>) {
     start = UInt32(truncatingIfNeeded: range.lowerBound)
     count = UInt32(truncatingIfNeeded: range.count)
   }

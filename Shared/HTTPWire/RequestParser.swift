@@ -59,6 +59,9 @@ public struct RequestParser: Sendable {
     return end
   }
 
+  /// As above, of an array.
+  public mutating func feed(_ input: [UInt8]) throws(RequestError) -> Int { try unsafe feed(input.span.bytes) }
+
   private mutating func take(_ input: RawSpan, _ range: Range<Int>) {
     guard !range.isEmpty else { return }
     unsafe input.extracting(range).withUnsafeBytes { unsafe head.bytes.append(contentsOf: $0) }

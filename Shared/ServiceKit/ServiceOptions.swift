@@ -59,28 +59,3 @@ extension IPNetwork: ExpressibleByArgument {
 extension IPAddress: ExpressibleByArgument {
   public init?(argument: String) { self.init(argument) }
 }
-
-/// The environment as arguments: `UTOPIA_DATA=/data` is `--data /data` unless the flag itself is given.
-public enum EnvironmentArguments {
-  /// Names that are read elsewhere and are no flags.
-  private static let reserved: Set<String> = ["UTOPIA_ADMIN_TOKEN"]
-
-  /// - Parameter flags: the long names that the command has, with whether each takes a value.
-  public static func merge(_ arguments: [String], environment: [String: String], flags: [String: Bool]) -> [String] {
-    var merged = arguments
-    for (name, value) in environment.sorted(by: { $0.key < $1.key }) {
-      guard name.hasPrefix("UTOPIA_"), !reserved.contains(name), !value.isEmpty else { continue }
-      let flag = name.dropFirst(7).lowercased().replacing("_", with: "-")
-      guard let takesValue = flags[flag],
-        !arguments.contains(where: { $0 == "--\(flag)" || $0.hasPrefix("--\(flag)=") })
-      else { continue }
-      if takesValue {
-        // Repeatable flags take a list with commas.
-        for part in value.split(separator: ",") { merged += ["--\(flag)", String(part)] }
-      } else if ["1", "true", "yes", "on"].contains(value.lowercased()) {
-        merged.append("--\(flag)")
-      }
-    }
-    return merged
-  }
-}

@@ -24,7 +24,7 @@ public struct TraceContext: Hashable, Sendable {
   /// Reads the `traceparent` header; nil where it is not valid, and then a new trace begins (Trace Context §3.2).
   public init?(traceparent text: String) {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
-    guard parts.count >= 4, parts.allSatisfy({ $0.utf8.allSatisfy { $0.isASCIIDigit || 0x61...0x66 ~= $0 } }),
+    guard parts.count >= 4, parts.prefix(4).allSatisfy({ $0.utf8.allSatisfy { $0.isASCIIDigit || 0x61...0x66 ~= $0 } }),
       let version = Hex.decode(parts[0]), version.count == 1, version[0] != 0xFF, version[0] != 0 || parts.count == 4,
       let trace = Hex.decode(parts[1]), trace.count == 16, trace.contains(where: { $0 != 0 }),
       let span = Hex.decode(parts[2]), span.count == 8, span.contains(where: { $0 != 0 }),

@@ -1,4 +1,5 @@
-import ServiceKit
+import ArgumentParser
+@testable import ServiceKit
 import Testing
 
 @Test("A password is verified against its own hash and no other")
@@ -65,4 +66,14 @@ func environment() {
     ],
     flags: flags)
   #expect(merged == ["--data=/mine", "--lab", "--listen", "a", "--listen", "b"])
+}
+
+@Test("The flags of a command are found in the parser's own description")
+func describedFlags() {
+  struct Example: ServiceCommand {
+    @OptionGroup var common: ServiceOptions
+  }
+  let flags = EnvironmentArguments.flags(inHelp: Array(Example._dumpHelp().utf8))
+  #expect(flags["data"] == true)
+  #expect(flags["lab"] == false)
 }

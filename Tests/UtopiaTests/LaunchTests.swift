@@ -50,7 +50,7 @@ import Testing
   @Test func aContainerOutlivesItsStandardInput() throws {
     let line = try arguments("catch", .containers(Network(10, 77)), supervised: false).joined(separator: " ")
     #expect(line.hasPrefix("--listen 10.77.20.3:8027 "))
-    #expect(line.contains("--smtp 10.77.20.3:25 "))
+    #expect(line.hasSuffix("--smtp 10.77.20.3:25 --insecure-passwords --catch"))
     #expect(line.contains("--allow-host localhost --allow-host 127.0.0.1 "))
     #expect(!line.contains("--exit-with-parent"))
   }

@@ -49,31 +49,8 @@ import Testing
   }
 }
 
-@Suite struct AnswerTests {
+@Suite struct JSONTests {
   private func octets(_ text: String) -> [UInt8] { Array(text.utf8) }
-
-  @Test func anAnswerIsItsStatusAndBody() throws {
-    let reply = try Door.parse(octets("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{\"a\":[1]}"))
-    #expect(reply.status == 200)
-    #expect(reply.json == ["a": [1]])
-  }
-
-  @Test func aChunkedBodyIsJoined() throws {
-    let reply = try Door.parse(
-      octets("HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n1;x=y\r\n \r\n0\r\n\r\n"))
-    #expect(!reply.isSuccess)
-    #expect(reply.body == octets("{} "))
-  }
-
-  @Test(arguments: [
-    "", "HTTP/1.1 200 OK\r\n", "SSH-2.0\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nab",
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\nab\r\n",
-  ])
-  func aBrokenAnswerIsNotTakenForAWholeOne(text: String) {
-    #expect(throws: Trouble.self) { try Door.parse(octets(text)) }
-  }
 
   @Test func jsonIsShownInOneOrder() {
     let value: JSON = ["b": 1, "a": ["x/y", true, .null, .number(1.5)]]

@@ -88,6 +88,13 @@ extension Store {
     }
   }
 
+  /// The mailbox with this number.
+  func mailbox(number: Int64) async throws -> MailboxRecord? {
+    try await database.read { connection in
+      try connection.first("SELECT \(Self.columns) FROM mailbox WHERE id = ?", number) { Self.mailbox($0) }
+    }
+  }
+
   func createMailbox(_ address: String, password: String) async throws -> MailboxRecord {
     guard let parsed = MailAddress(address) else { throw StoreError.invalid("the address is not user@domain") }
     guard !password.isEmpty else { throw StoreError.invalid("the password is empty") }

@@ -100,7 +100,7 @@ actor LoopResolver: DatagramOwner {
         }
         resolve(message, overUDP: true) { answer in
           // What can't be sent is as good as lost on the way: the client asks again.
-          try? socket.send(answer, to: client)
+          try? socket.answer(answer, to: client)
         }
       }
     }

@@ -16,7 +16,7 @@ extension LoopResolver {
       }
     }
     var exchange = Exchange(lookUp: lookUp, ask: ask, sent: .current, socket: nil, timer: timer)
-    let source = ask.server.ip.isV4 ? setup.sourceV4 : setup.sourceV6
+    let source = source(towards: ask.server.ip)
     guard ask.transport == .udp else {
       exchanges[key] = exchange
       loop.spawn { [weak self] in await self?.converse(ask, from: source, key) }
@@ -36,6 +36,12 @@ extension LoopResolver {
       close(key)
       return .broken(exchange: ask.exchange, .unreachable("\(error)"))
     }
+  }
+
+  /// The address to ask from; nil lets the kernel choose, as it must where a loopback address would lead nowhere.
+  private func source(towards server: IPAddress) -> IPAddress? {
+    let source = server.isV4 ? setup.sourceV4 : setup.sourceV6
+    return source.flatMap { $0.isLoopback && !server.isLoopback ? nil : $0 }
   }
 
   /// Datagrams have come to a query's socket.

@@ -35,9 +35,3 @@ struct Delegation {
     servers.first { $0.addresses.contains(address) }?.name
   }
 }
-
-/// One zone whose questions go to recursive servers, from `--forward ZONE=ADDRESS`.
-struct Forwarder: Sendable {
-  var zone: Name
-  var servers: [SocketAddress]
-}

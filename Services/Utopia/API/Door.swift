@@ -1,4 +1,4 @@
-import EventLoop
+import HTTPClient
 import Octets
 
 /// A service's REST interface.
@@ -15,17 +15,23 @@ struct Door: Sendable {
   /// `http://127.0.0.1:8050`, without a path.
   let url: String
   let token: String?
-  let loop: EventLoop
+  let client: HTTPClient
 
   /// Sends a request and returns the answer; an error only where there is none.
   func send(
     _ method: String, _ path: String, _ body: JSON? = nil, headers: [(String, String)] = [],
     timeout: Duration = .seconds(10)
   ) async throws(Trouble) -> Reply {
+    var all = headers
+    if let token { all.append(("Authorization", "Bearer \(token)")) }
+    if body != nil { all.append(("Content-Type", "application/json")) }
+    var request = ClientRequest(method, url + path, headers: all, body: body?.octets)
+    request.deadline = timeout
     do {
-      return try await exchange(method, path, body, headers, timeout)
+      let response = try await client.send(request)
+      return Reply(status: response.status, body: response.body)
     } catch {
-      throw Trouble("\(method) \(url)\(path): \(error)")
+      throw Trouble(error.description)
     }
   }
 
@@ -54,56 +60,6 @@ struct Door: Sendable {
     let reason = [problem["title"], problem["detail"], problem["error"]].compactMap { $0?.string }
     return Trouble("\(method) \(url)\(path): \(reply.status) \(reason.joined(separator: ": "))")
   }
-
-  private func exchange(
-    _ method: String, _ path: String, _ body: JSON?, _ headers: [(String, String)], _ timeout: Duration
-  ) async throws -> Reply {
-    guard url.hasPrefix("http://"), let address = SocketAddress(url.dropFirst(7)) else {
-      throw Trouble("an address such as http://127.0.0.1:8050 was expected")
-    }
-    var head = "\(method) \(path) HTTP/1.1\r\nHost: \(address)\r\nConnection: close\r\n"
-    if let token { head += "Authorization: Bearer \(token)\r\n" }
-    for (name, value) in headers { head += "\(name): \(value)\r\n" }
-    let octets = body?.octets ?? []
-    if body != nil { head += "Content-Type: application/json\r\nContent-Length: \(octets.count)\r\n" }
-    let connection = try await TCPConnection.connect(to: address, on: loop, timeout: timeout)
-    do {
-      try await connection.write(Array((head + "\r\n").utf8) + octets, timeout: timeout)
-      var answer: [UInt8] = []
-      while case let more = try await connection.read(timeout: timeout), !more.isEmpty { answer += more }
-      await connection.close()
-      return try Self.parse(answer)
-    } catch {
-      await connection.close()
-      throw error
-    }
-  }
-
-  /// A whole answer, up to the end of its connection.
-  static func parse(_ answer: [UInt8]) throws(Trouble) -> Reply {
-    let text = answer[...]
-    guard let end = text.firstRange(of: [13, 10, 13, 10]) else { throw Trouble("the answer is cut off") }
-    let head = String(decoding: answer[..<end.lowerBound], as: UTF8.self).split(separator: "\r\n")
-    guard let first = head.first, first.hasPrefix("HTTP/1."), let status = Int(first.dropFirst(9).prefix(3)) else {
-      throw Trouble("the answer is not HTTP")
-    }
-    let isChunked = head.dropFirst().contains { $0.lowercased() == "transfer-encoding: chunked" }
-    let body = Array(answer[end.upperBound...])
-    return Reply(status: status, body: isChunked ? try dechunked(body) : body)
-  }
-
-  private static func dechunked(_ body: [UInt8]) throws(Trouble) -> [UInt8] {
-    var result: [UInt8] = []
-    var rest = body[...]
-    while let line = rest.firstRange(of: [13, 10]) {
-      let digits = String(decoding: rest[..<line.lowerBound].prefix { $0.hexDigit != nil }, as: UTF8.self)
-      guard let size = Int(digits, radix: 16), size <= rest.count - (line.upperBound - rest.startIndex) else { break }
-      if size == 0 { return result }
-      result += rest[line.upperBound..<line.upperBound + size]
-      rest = rest[(line.upperBound + size)...].dropFirst(2)
-    }
-    throw Trouble("the answer is cut off")
-  }
 }
 
 /// A text as one segment of a path or one value of a query (RFC 3986 §2.3).
@@ -121,7 +77,7 @@ func percentEncoded(_ text: String) -> String {
 }
 
 extension World {
-  func door(to host: Host, token: String?, on loop: EventLoop) -> Door {
-    Door(url: url(of: host), token: token, loop: loop)
+  func door(to host: Host, token: String?, through client: HTTPClient) -> Door {
+    Door(url: url(of: host), token: token, client: client)
   }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import HTTPClient
 
 /// Shows or advances the clock that the protocols go by.
 struct Clock: ParsableCommand {
@@ -23,7 +24,8 @@ struct Clock: ParsableCommand {
       let (world, _) = try options.load()
       let token = try options.directory.token()
       try runOnLoop { loop in
-        let doors = world.hosts.map { world.door(to: $0, token: token, on: loop) }
+        let client = HTTPClient(on: loop)
+        let doors = world.hosts.map { world.door(to: $0, token: token, through: client) }
         var offset = 0
         for door in doors { offset = max(offset, try await door.ask("GET", "/v1/clock")["offset_seconds"]?.int ?? 0) }
         if let advance {

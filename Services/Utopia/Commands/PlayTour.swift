@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import HTTPClient
 import Octets
 
 /// Plays the stories end to end and shows what each step really sends and receives.
@@ -19,7 +20,8 @@ struct PlayTour: ParsableCommand {
       var generator = SystemRandomNumberGenerator()
       let mark = "#\(UInt32.random(in: 1000...9999, using: &generator))"
       try runOnLoop { loop in
-        try await Story(stage: Stage(world: world, token: token, loop: loop), mark: mark).play()
+        try await Story(stage: Stage(world: world, token: token, loop: loop, client: HTTPClient(on: loop)), mark: mark)
+          .play()
       }
     }
   }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import HTTPClient
 
 /// Puts into the services what the world file says and they do not have yet.
 struct Seed: ParsableCommand {
@@ -12,7 +13,8 @@ struct Seed: ParsableCommand {
       let (world, _) = try options.load()
       let token = try options.directory.token()
       try runOnLoop { loop in
-        say("Seeded: \(try await Seeder(world, token: token, on: loop).run())")
+        let client = HTTPClient(on: loop)
+        say("Seeded: \(try await Seeder(world, token: token, through: client).run())")
       }
     }
   }
@@ -30,8 +32,13 @@ struct Reset: ParsableCommand {
       let (world, _) = try options.load()
       let token = try options.directory.token()
       try runOnLoop { loop in
-        for host in world.hosts { try await world.door(to: host, token: token, on: loop).ask("POST", "/v1/reset") }
-        say("Reset \(world.hosts.count) services; seeded: \(try await Seeder(world, token: token, on: loop).run())")
+        let client = HTTPClient(on: loop)
+        for host in world.hosts {
+          try await world.door(to: host, token: token, through: client).ask("POST", "/v1/reset")
+        }
+        say(
+          "Reset \(world.hosts.count) services; seeded: \(try await Seeder(world, token: token, through: client).run())"
+        )
       }
     }
   }

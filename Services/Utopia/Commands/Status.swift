@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import HTTPClient
 
 /// Shows each service's health.
 struct Status: ParsableCommand {
@@ -20,10 +21,11 @@ struct Status: ParsableCommand {
         say("\(world.name), world \(settings.net), in \(directory.path), process \(process)\n")
       }
       try runOnLoop { loop in
+        let client = HTTPClient(on: loop)
         var table = Table(["HOST", "STATE", "WIRE", "REST"])
         var isWell = true
         for host in world.hosts {
-          let state = await Self.state(world.door(to: host, token: nil, on: loop))
+          let state = await Self.state(world.door(to: host, token: nil, through: client))
           if state != "ready" { isWell = false }
           table.add(host.name, state, world.wire(of: host), world.url(of: host))
         }
@@ -54,7 +56,8 @@ struct Health: ParsableCommand {
     let base = String(url[..<slash])
     let path = slash == url.endIndex ? "/readyz" : String(url[slash...])
     try runOnLoop { loop in
-      let reply = try await Door(url: base, token: nil, loop: loop).send("GET", path, timeout: .seconds(3))
+      let reply = try await Door(url: base, token: nil, client: HTTPClient(on: loop)).send(
+        "GET", path, timeout: .seconds(3))
       guard reply.isSuccess else { throw Trouble("\(url): \(reply.status) \(reply.json["detail"]?.text ?? "")") }
       say("\(url): ready")
     }

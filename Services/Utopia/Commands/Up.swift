@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import HTTPClient
 import Glibc
 
 /// Starts a world, seeds it, and keeps it until it is told to end.
@@ -52,7 +53,8 @@ struct Up: ParsableCommand {
     SignalWatcher.block([SIGINT, SIGTERM, SIGHUP, SIGCHLD])
     _ = signal(SIGPIPE, SIG_IGN)
     try runOnLoop { loop in
-      let keeper = try Keeper(world, in: directory, on: loop)
+      let client = HTTPClient(on: loop)
+      let keeper = try Keeper(world, in: directory, client: client, on: loop)
       let watcher = try SignalWatcher([SIGINT, SIGTERM, SIGHUP, SIGCHLD], on: loop) { signal in
         loop.spawn { if signal == SIGCHLD { await keeper.collect() } else { await keeper.end(nil) } }
       }
@@ -60,7 +62,7 @@ struct Up: ParsableCommand {
       do {
         say("Starting \(world.name), world \(settings.net), in \(directory.path)")
         try await keeper.start()
-        let summary = try await Seeder(world, token: token, on: loop).run()
+        let summary = try await Seeder(world, token: token, through: client).run()
         say("  seeded: \(summary)\n\n\(world.table)\n\(hints(world, directory, detached: detached))")
         if let command { try Detached.release(command, log: directory.supervisorLog) }
       } catch {

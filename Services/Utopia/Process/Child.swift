@@ -10,18 +10,20 @@ struct Child: Sendable {
   ///
   /// - Parameters:
   ///   - input: the descriptor that becomes standard input.
-  ///   - output: the descriptor that becomes standard output and standard error.
+  ///   - output: the descriptor that becomes standard output.
+  ///   - errors: the descriptor that becomes standard error.
   ///   - leadsSession: the process leaves this terminal's session.
   /// - Throws: the executable is missing or can't be run.
   static func start(
-    _ executable: String, _ arguments: [String], input: Int32, output: Int32, leadsSession: Bool = false
+    _ executable: String, _ arguments: [String], input: Int32, output: Int32, errors: Int32,
+    leadsSession: Bool = false
   ) throws(Trouble) -> Child {
     var actions = unsafe posix_spawn_file_actions_t()
     unsafe posix_spawn_file_actions_init(&actions)
     defer { unsafe posix_spawn_file_actions_destroy(&actions) }
     unsafe posix_spawn_file_actions_adddup2(&actions, input, 0)
     unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
-    unsafe posix_spawn_file_actions_adddup2(&actions, output, 2)
+    unsafe posix_spawn_file_actions_adddup2(&actions, errors, 2)
 
     var attributes = posix_spawnattr_t()
     unsafe posix_spawnattr_init(&attributes)

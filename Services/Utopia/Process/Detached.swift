@@ -16,7 +16,7 @@ enum Detached {
     let input = try Pipe()
     let output = try Pipe()
     let child = try Child.start(
-      Files.ownPath, arguments, input: input.reading, output: output.writing, leadsSession: true)
+      Files.ownPath, arguments, input: input.reading, output: output.writing, errors: 2, leadsSession: true)
     close(input.reading)
     close(output.writing)
     var buffer = [UInt8](repeating: 0, count: 4096)

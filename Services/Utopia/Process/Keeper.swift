@@ -1,4 +1,5 @@
 import EventLoop
+import HTTPClient
 import Glibc
 import Octets
 
@@ -17,6 +18,7 @@ actor Keeper {
 
   private let world: World
   private let directory: DataDirectory
+  private let client: HTTPClient
   /// The children's standard input: it ends when this process does, and they end then.
   private let lifeline: Pipe
   private var running: [Running] = []
@@ -26,9 +28,10 @@ actor Keeper {
   /// How long a service may take until it is ready, and until it has ended.
   private static let patience = Duration.seconds(20)
 
-  init(_ world: World, in directory: DataDirectory, on loop: EventLoop) throws(Trouble) {
+  init(_ world: World, in directory: DataDirectory, client: HTTPClient, on loop: EventLoop) throws(Trouble) {
     self.world = world
     self.directory = directory
+    self.client = client
     self.loop = loop
     lifeline = try Pipe()
   }
@@ -73,12 +76,13 @@ actor Keeper {
     let launch = world.launch(host, data: folder, token: directory.tokenFile, supervised: true)
     let logStart = Files.size(log)
     let child = try Child.start(
-      "\(Files.ownFolder)/\(launch.executable)", launch.arguments, input: lifeline.reading, output: descriptor)
+      "\(Files.ownFolder)/\(launch.executable)", launch.arguments, input: lifeline.reading, output: descriptor,
+      errors: descriptor)
     running.append(Running(host: host, child: child, logStart: logStart))
   }
 
   private func waitUntilReady(_ host: Host) async throws(Trouble) {
-    let door = world.door(to: host, token: nil, on: loop)
+    let door = world.door(to: host, token: nil, through: client)
     let deadline = Instant.current + Self.patience
     var last = "no answer"
     while !isEnding {

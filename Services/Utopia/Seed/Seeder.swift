@@ -1,4 +1,4 @@
-import EventLoop
+import HTTPClient
 
 /// Puts into the services, through their REST interfaces, what the world file says and they do not have. What is there
 /// is left as it is, so a second run changes nothing.
@@ -15,18 +15,18 @@ struct Seeder: Sendable {
 
   private let world: World
   private let token: String?
-  private let loop: EventLoop
+  private let client: HTTPClient
 
-  init(_ world: World, token: String?, on loop: EventLoop) {
+  init(_ world: World, token: String?, through client: HTTPClient) {
     self.world = world
     self.token = token
-    self.loop = loop
+    self.client = client
   }
 
   func run() async throws(Trouble) -> Summary {
     var summary = Summary()
     for host in world.hosts {
-      let door = world.door(to: host, token: token, on: loop)
+      let door = world.door(to: host, token: token, through: client)
       switch host.role {
       case .nameserver(let zones): try await seed(zones, at: door, &summary)
       case .resolver: break

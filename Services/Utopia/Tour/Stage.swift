@@ -1,4 +1,5 @@
 import EventLoop
+import HTTPClient
 import Octets
 
 /// Where the tour plays: the services' doors, and the ways of showing what goes through them.
@@ -6,6 +7,7 @@ struct Stage: Sendable {
   let world: World
   let token: String?
   let loop: EventLoop
+  let client: HTTPClient
 
   func host(_ name: String) throws(Trouble) -> Host {
     guard let host = world.host(named: name) else {
@@ -18,7 +20,7 @@ struct Stage: Sendable {
     SocketAddress(ip: try host(name).address, port: world.ports[keyPath: port])
   }
 
-  func door(_ name: String) throws(Trouble) -> Door { world.door(to: try host(name), token: token, on: loop) }
+  func door(_ name: String) throws(Trouble) -> Door { world.door(to: try host(name), token: token, through: client) }
 
   func chapter(_ number: Int, _ title: String) { say("\n\(number). \(title)\n") }
 

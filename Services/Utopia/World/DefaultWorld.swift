@@ -125,7 +125,7 @@ enum DefaultWorld {
           arpa: *country
 
       hosting:
-        about: authoritative servers dns1 and dns2
+        about: name servers dns1 and dns2
         service: nameserver
         addresses: 127.0.11.1-2
         rest: 8054
@@ -309,7 +309,7 @@ enum DefaultWorld {
         mailboxes: { alice@crepes.fr: ketchup }
 
       catch:
-        about: takes any letter, for tests of your own software
+        about: takes any letter, for your tests
         service: mail
         hostname: mail.example.com
         addresses: 127.0.20.3

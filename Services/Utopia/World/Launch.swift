@@ -41,6 +41,8 @@ extension World {
       }
     case .mail(let mail):
       arguments += ["--hostname", mail.hostname, "--smtp", "\(SocketAddress(ip: host.address, port: ports.smtp))"]
+      // The network of containers is as private as loopback, and TLS is not there yet.
+      if placement.containers { arguments.append("--insecure-passwords") }
       if mail.catches {
         arguments.append("--catch")
       } else {
@@ -54,7 +56,7 @@ extension World {
     return Launch(executable: host.executable, arguments: arguments)
   }
 
-  /// What a host speaks on the wire, for the table: `SMTP 127.0.20.1:2525, POP3 :2110`.
+  /// What a host speaks on the wire, for the table: `SMTP 127.0.20.1:2525, submission 2587, POP3 2110`.
   func wire(of host: Host) -> String {
     let span =
       host.addresses.count > 1
@@ -63,7 +65,7 @@ extension World {
     case .nameserver, .resolver: return "DNS \(span):\(ports.dns)"
     case .registrar: return ""
     case .mail(let mail) where mail.catches: return "SMTP \(span):\(ports.smtp)"
-    case .mail: return "SMTP \(span):\(ports.smtp), submission :\(ports.submission), POP3 :\(ports.pop3)"
+    case .mail: return "SMTP \(span):\(ports.smtp), submission \(ports.submission), POP3 \(ports.pop3)"
     }
   }
 }

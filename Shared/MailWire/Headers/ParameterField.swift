@@ -157,7 +157,7 @@ struct TokenScanner {
   init(_ octets: ArraySlice<UInt8>) { rest = octets }
 
   static func isToken(_ octet: UInt8) -> Bool {
-    octet > 0x20 && octet != 0x7F && !"()<>@,;:\\\"/[]?=".utf8.contains(octet)
+    octet > 0x20 && octet < 0x7F && !"()<>@,;:\\\"/[]?=".utf8.contains(octet)
   }
 
   /// Passes over blanks and nested comments; the text of the last comment is returned.

@@ -1,0 +1,61 @@
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+
+/// Who asks: the administrator by bearer token, the owner of a mailbox by its address and password.
+struct MailAccess: Sendable {
+  let store: Store
+  /// Throws where a request does not carry the administrator's token.
+  let admin: @Sendable (Request) throws -> Void
+
+  enum Caller {
+    case admin
+    case owner(MailboxRecord)
+  }
+
+  /// - Throws: 401 for credentials that are missing or wrong.
+  func caller(_ request: Request) async throws -> Caller {
+    guard let (user, password) = MailAccess.basic(request) else {
+      try admin(request)
+      return .admin
+    }
+    guard let mailbox = await store.authenticate(user, password: password) else {
+      throw Unauthorized("The address or the password is wrong.")
+    }
+    return .owner(mailbox)
+  }
+
+  /// The mailbox of the path, for its owner or the administrator.
+  ///
+  /// - Throws: 401, 403 for another's mailbox, 404 where there is none.
+  func mailbox(_ request: Request) async throws -> MailboxRecord {
+    let address = request.parameter("address")
+    switch try await caller(request) {
+    case .owner(let mailbox):
+      guard mailbox.address.utf8.equalsIgnoringASCIICase(address.utf8) else {
+        throw Problem(403, "\(mailbox.address) may only see its own mailbox.")
+      }
+      return mailbox
+    case .admin:
+      guard let mailbox = try await store.mailbox(address) else { throw Problem.notFound("mailbox \(address)") }
+      return mailbox
+    }
+  }
+
+  /// Catch mode is open to the administrator, and to anybody with any name and password, as its SMTP side is.
+  ///
+  /// - Throws: 404 where this host is not in catch mode, 401 without credentials.
+  func caught(_ request: Request) throws {
+    guard store.settings.catchMode != nil else {
+      throw Problem(404, "This host is not in catch mode; start one with --catch.")
+    }
+    if MailAccess.basic(request) == nil { try admin(request) }
+  }
+
+  /// The credentials of RFC 7617; nil where there are none of that kind.
+  static func basic(_ request: Request) -> (user: String, password: String)? {
+    guard case .basic(let user, let password) = Access.credentials(request) else { return nil }
+    return (user, String(decoding: password, as: UTF8.self))
+  }
+}

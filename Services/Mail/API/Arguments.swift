@@ -1,0 +1,126 @@
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+
+/// What requests say besides their body, checked.
+extension Request {
+  /// The most items of a page.
+  func limit() throws(Problem) -> Int {
+    guard let text = query("limit") else { return 100 }
+    guard let limit = Int(digits: text), 1...1000 ~= limit else {
+      throw Problem(400, "limit is a number from 1 to 1000.", field: "limit")
+    }
+    return limit
+  }
+
+  /// A whole number in a query parameter.
+  func number(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
+    guard let text = query(name) else { return nil }
+    guard let number = Int(digits: text), range ~= number else {
+      throw Problem(400, "\(name) is a number from \(range.lowerBound) to \(range.upperBound).", field: name)
+    }
+    return number
+  }
+
+  /// The cursor of a list that is ordered by numbers.
+  func idCursor() throws(Problem) -> Int64? {
+    guard let text = query("cursor") else { return nil }
+    guard text.utf8.count <= 15, let id = Int(digits: text) else {
+      throw Problem(400, "cursor is the next of the page before.", field: "cursor")
+    }
+    return Int64(id)
+  }
+
+  /// A text of bounded length in a query parameter; not empty.
+  func text(_ name: String, limit: Int) throws(Problem) -> String? {
+    guard let text = query(name) else { return nil }
+    guard 1...limit ~= text.unicodeScalars.count else {
+      throw Problem(400, "\(name) has 1 to \(limit) characters.", field: name)
+    }
+    return text
+  }
+
+  /// The search of `q`.
+  func search() throws(Problem) -> Search {
+    guard let query = query("q") else { return Search() }
+    guard query.unicodeScalars.count <= 1000 else { throw Problem(400, "q has at most 1000 characters.", field: "q") }
+    do {
+      return try SearchQuery.parse(query)
+    } catch {
+      throw Problem.invalid(field: "q", error.reason)
+    }
+  }
+
+  /// The body, a JSON object of at most `limit` octets whose names are all known.
+  func checked<Body: KnownBody>(_ type: Body.Type, limit: Int = 65_536) async throws -> Body {
+    let media = (header("content-type") ?? "").utf8.prefix { $0 != 0x3B }.filter { $0 != 0x20 }
+    guard media.equalsIgnoringASCIICase("application/json".utf8) else {
+      throw Problem(415, "The body has to be application/json.")
+    }
+    return try JSON.decode(Checked<Body>.self, from: try await collect(upTo: limit)).body
+  }
+
+  /// The answer, or 304 where the client has this state already.
+  func unlessHeld(_ tag: String, _ answer: () throws -> Response) rethrows -> Response {
+    has(EntityTag(tag)) ? .notModified(tag) : try answer().tagged(tag)
+  }
+
+  /// The number of a message or a letter in the path.
+  func id() throws(Problem) -> Int64 {
+    guard let id = Int(digits: parameter("id")), id > 0 else { throw Problem.notFound("number \(parameter("id"))") }
+    return Int64(id)
+  }
+
+  /// The revision that If-Match demands, once it is known which the resource has.
+  ///
+  /// - Throws: 412 where it is another.
+  func demandedRevision(_ current: Int64) throws(Problem) -> Int64? {
+    guard head.firstField("if-match") != nil else { return nil }
+    guard head.precondition(Validators(entityTag: EntityTag("\(current)"))) == .proceed else {
+      throw Problem(412, "It was changed since; read it again.")
+    }
+    return current
+  }
+
+  /// Whether the client has this state already (If-None-Match).
+  func has(_ tag: EntityTag) -> Bool { head.precondition(Validators(entityTag: tag)) == .notModified }
+}
+
+extension Int {
+  /// Decimal digits alone: no sign, no blank.
+  init?(digits text: String) {
+    guard let number: Int = text.utf8.parsedDecimal(as: Int.self) else { return nil }
+    self = number
+  }
+}
+
+extension Problem {
+  /// What a store's refusal is in HTTP. `field` is the part of the request that led to it.
+  static func from(_ error: StoreError, field: String = "") -> Problem {
+    switch error {
+    case .noSuchDomain:
+      field.isEmpty ? notFound("such domain") : invalid(field: field, "is not of a domain of this host")
+    case .noSuchMailbox: notFound("such mailbox")
+    case .noSuchFolder:
+      field.isEmpty ? notFound("such folder") : invalid(field: field, "is not a folder of this mailbox")
+    case .noSuchMessage: notFound("such message")
+    case .domainInUse: Problem(409, "The domain still has mailboxes; delete them first.")
+    case .exists: Problem(409, "It exists already.")
+    case .folderProtected: Problem(409, "INBOX, Sent, Drafts and Trash stay.")
+    case .stale: Problem(412, "It was changed since; read it again.")
+    case .full: Problem(507, "The disk is full; nothing was kept.")
+    case .unknownRecipient(let address): invalid(field: field, "has an unknown recipient: \(address)")
+    case .invalid(let reason): invalid(field: field, "can't be accepted: \(reason)")
+    }
+  }
+}
+
+/// Runs what asks the store, with its refusals as problems.
+func asking<Value>(_ field: String = "", _ body: () async throws -> Value) async throws -> Value {
+  do {
+    return try await body()
+  } catch let error as StoreError {
+    throw Problem.from(error, field: field)
+  }
+}

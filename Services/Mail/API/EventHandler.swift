@@ -1,0 +1,61 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import ServiceKit
+
+/// `/v1/events`
+extension MailAPI {
+  /// An event's data.
+  private struct EventView: Encodable {
+    var mailbox: String?
+    var message: Int64?
+    var letter: Int64?
+    var url: String
+  }
+
+  func listenToEvents(_ request: Request) async throws -> Response {
+    var mailbox: Int64?
+    if case .owner(let record) = try await access.caller(request) { mailbox = record.id }
+    let last = request.header("last-event-id").flatMap { Int(digits: $0) }.map { Int64($0) }
+    guard let listener = hub.listen(after: last, mailbox: mailbox) else {
+      throw Problem(503, "Too many are listening already.", retryAfter: 5)
+    }
+    let loop = request.loop
+    return .events { [self] writer in
+      defer { hub.leave(listener) }
+      while await writer.isOpen, let events = listener.take() {
+        for event in events { try await writer.send(try await rendered(event)) }
+        // Now and then it is seen whether the client is still there.
+        if events.isEmpty { await listener.bell.wait(on: loop, for: .seconds(15)) }
+      }
+    }
+  }
+
+  private func rendered(_ event: EventHub.Event) async throws -> ServerSentEvent {
+    let name: String
+    var view: EventView
+    switch event.change {
+    case .delivered(let mailbox, let message):
+      name = "message.delivered"
+      view = try await messageView(mailbox, message)
+    case .changed(let mailbox, let message):
+      name = "message.changed"
+      view = try await messageView(mailbox, message)
+    case .deleted(let mailbox, let message):
+      name = "message.deleted"
+      view = try await messageView(mailbox, message)
+    case .queue(let letter):
+      name = "queue.changed"
+      view = EventView(letter: letter, url: "/v1/queue/\(letter)")
+    }
+    return ServerSentEvent(id: "\(event.id)", event: name, data: try JSON.encode(view))
+  }
+
+  private func messageView(_ mailbox: Int64, _ message: Int64) async throws -> EventView {
+    guard mailbox != Store.catchMailbox, let record = try await store.mailbox(number: mailbox) else {
+      return EventView(message: message, url: "/v1/messages/\(message)")
+    }
+    return EventView(
+      mailbox: record.address, message: message, url: "\(MailAPI.url(record))/messages/\(message)")
+  }
+}

@@ -1,0 +1,67 @@
+import HTTPServer
+import HTTPWire
+import ServiceKit
+
+/// `/v1/mailboxes/{address}/folders`
+extension MailAPI {
+  /// Folders of one mailbox.
+  static let folderLimit = 1000
+
+  func listFolders(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    return try .encode(Page(items: try await sorted(mailbox).map(FolderView.init)))
+  }
+
+  func createFolder(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    let name = try await MailAPI.folderName(request)
+    guard try await store.folders(mailbox.id).count < MailAPI.folderLimit else {
+      throw Problem(409, "A mailbox has at most \(MailAPI.folderLimit) folders.")
+    }
+    let folder = try await asking("name") { try await store.createFolder(mailbox.id, name) }
+    return try .created(
+      FolderView(folder), at: "\(MailAPI.url(mailbox))/folders/\(PercentEncoding.encode(folder.name))")
+  }
+
+  func getFolder(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    let name = request.parameter("folder")
+    guard let folder = try await store.folders(mailbox.id).first(where: { $0.name == name }) else {
+      throw Problem.notFound("folder \(name)")
+    }
+    return try .encode(FolderView(folder))
+  }
+
+  func renameFolder(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    let name = try await MailAPI.folderName(request)
+    let folder = try await asking { try await store.renameFolder(mailbox.id, request.parameter("folder"), to: name) }
+    return try .encode(FolderView(folder))
+  }
+
+  func deleteFolder(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    try await asking { try await store.deleteFolder(mailbox.id, request.parameter("folder")) }
+    return .empty()
+  }
+
+  /// The four that every mailbox has, then one's own by name.
+  private func sorted(_ mailbox: MailboxRecord) async throws -> [FolderRecord] {
+    let folders = try await store.folders(mailbox.id)
+    let fixed = Store.folders.compactMap { name in folders.first { $0.name == name } }
+    return fixed + folders.filter { !Store.folders.contains($0.name) }.sorted { $0.name < $1.name }
+  }
+
+  /// The name in the body. IMAP gives `*`, `%` and `/` a meaning of their own, and `*` means all folders here.
+  private static func folderName(_ request: Request) async throws -> String {
+    let name = try await request.checked(NewFolder.self).name
+    guard 1...100 ~= name.unicodeScalars.count,
+      name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F && !"*%/\\".unicodeScalars.contains($0) }),
+      name.first?.isWhitespace == false, name.last?.isWhitespace == false, name != ".", name != ".."
+    else {
+      throw Problem.invalid(
+        field: "name", "has 1 to 100 characters, no controls and none of * % / \\, and no blank at either end")
+    }
+    return name
+  }
+}

@@ -1,0 +1,123 @@
+import ServiceKit
+
+/// A page of a list; `next` is there where there is more.
+struct Page<Item: Encodable>: Encodable {
+  var items: [Item]
+  var next: String?
+
+  init(items: [Item]) { self.items = items }
+
+  /// From one more record than the page holds.
+  init<Record>(_ records: [Record], limit: Int, cursor: (Record) -> String, view: (Record) -> Item) {
+    let shown = records.prefix(limit)
+    items = shown.map(view)
+    next = records.count > limit ? shown.last.map(cursor) : nil
+  }
+}
+
+struct DomainView: Encodable {
+  var name: String
+  var createdAt: WorldTime
+  var mailboxes: Int
+
+  init(_ record: DomainRecord) {
+    name = record.name
+    createdAt = WorldTime(seconds: record.createdAt)
+    mailboxes = record.mailboxes
+  }
+}
+
+struct MailboxView: Encodable {
+  var address: String
+  var createdAt: WorldTime
+
+  init(_ record: MailboxRecord) {
+    address = record.address
+    createdAt = WorldTime(seconds: record.createdAt)
+  }
+}
+
+struct FolderView: Encodable {
+  var name: String
+  var total: Int
+  var unread: Int
+  var uidValidity: Int64
+  var uidNext: Int64
+
+  init(_ record: FolderRecord) {
+    name = record.name
+    total = record.total
+    unread = record.unread
+    uidValidity = record.uidValidity
+    uidNext = record.uidNext
+  }
+}
+
+struct SentView: Encodable {
+  /// The copy in Sent or Drafts.
+  var id: Int64
+  var messageId: String?
+  var queued: Int64?
+  var delivered: Int
+}
+
+struct RecipientView: Encodable {
+  var address: String
+  var state: String
+  var attempts: Int
+  var nextAttempt: WorldTime?
+  var reply: String?
+  var host: String?
+
+  init(_ record: RecipientRecord) {
+    address = record.address
+    state = record.state.rawValue
+    attempts = record.attempts
+    nextAttempt = record.nextAttempt.map { WorldTime(seconds: $0) }
+    reply = record.reply
+    host = record.host
+  }
+}
+
+struct AttemptView: Encodable {
+  var at: WorldTime
+  var host: String
+  var address: String
+  var outcome: String
+  var recipients: [String]
+  var dialogue: [String]
+
+  init(_ record: AttemptRecord) {
+    at = WorldTime(seconds: record.at)
+    host = record.host
+    address = record.address
+    outcome = record.outcome
+    recipients = record.recipients
+    dialogue = record.dialogue
+  }
+}
+
+struct LetterView: Encodable {
+  var id: Int64
+  var sender: String
+  var subject: String
+  var createdAt: WorldTime
+  var expiresAt: WorldTime
+  var size: Int
+  var state: String
+  var recipients: [RecipientView]
+  /// Only where one letter is shown.
+  var attempts: [AttemptView]?
+
+  init(_ record: LetterRecord, _ attempts: [AttemptRecord]? = nil) {
+    id = record.id
+    sender = record.sender
+    subject = record.subject
+    createdAt = WorldTime(seconds: record.createdAt)
+    expiresAt = WorldTime(seconds: record.expiresAt)
+    size = record.size
+    state = record.state.rawValue
+    recipients = record.recipients.map(RecipientView.init)
+    self.attempts = attempts.map { $0.map(AttemptView.init) }
+  }
+}
