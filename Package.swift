@@ -103,7 +103,7 @@ let package = Package(
       "Registrar",
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
-    tests("Mail", ["MailWire", "EventLoop", "Octets", "SQL"]),
+    tests("Mail", ["MailWire", "EventLoop", "Octets", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -77,14 +77,14 @@ actor POP3Connection: StreamOwner, ClientSession {
   }
 
   func begin() {
-    guard service.sessions.enter(self, from: stream.peer.ip) else {
-      stream.write("-ERR [SYS/TEMP] too many connections, try again later\r\n")
-      return stream.closeGracefully()
-    }
     do throws(IOError) {
       try startReceiving()
     } catch {
       return finish()
+    }
+    guard service.sessions.enter(self, from: stream.peer.ip) else {
+      stream.write("-ERR [SYS/TEMP] too many connections, try again later\r\n")
+      return stream.closeGracefully()
     }
     watch(after: service.idleLimit)
     run()

@@ -7,3 +7,9 @@ struct NameLookup: Sendable {
   /// All addresses of a host, of both families.
   var addresses: @Sendable (_ host: String) async -> NameAnswer<IPAddress>
 }
+
+extension NameLookup {
+  /// There is no resolver: every letter to another host waits.
+  static let none = NameLookup(
+    exchangers: { _ in .failed("no --resolver is set") }, addresses: { _ in .failed("no --resolver is set") })
+}

@@ -82,14 +82,14 @@ actor SMTPConnection: StreamOwner, ClientSession {
   }
 
   func begin() {
-    guard service.sessions.enter(self, from: stream.peer.ip) else {
-      stream.write("421 4.3.2 too many connections, try again later\r\n")
-      return stream.closeGracefully()
-    }
     do throws(IOError) {
       try startReceiving()
     } catch {
       return finish()
+    }
+    guard service.sessions.enter(self, from: stream.peer.ip) else {
+      stream.write("421 4.3.2 too many connections, try again later\r\n")
+      return stream.closeGracefully()
     }
     watch(after: service.idleLimit)
     run()

@@ -63,11 +63,17 @@ extension Store {
 
   /// What has to be done outside the transaction: a large body becomes a file.
   func prepare(_ content: [UInt8]) async throws -> Arrival {
-    var arrival = Arrival(row: content, file: nil, size: content.count, summary: Summary.of(content), at: now())
-    guard content.count > BodyFiles.rowLimit else { return arrival }
+    var arrival = Arrival(row: content, file: nil, size: content.count, summary: Summary(), at: now())
+    guard content.count > BodyFiles.rowLimit else {
+      arrival.summary = Summary.of(content)
+      return arrival
+    }
     let (files, name) = (files, BodyFiles.newName())
     do {
-      try await pool.run { try files.write(content, as: name) }
+      arrival.summary = try await pool.run {
+        try files.write(content, as: name)
+        return Summary.of(content)
+      }
     } catch let failure as BodyFiles.Failure where failure.isFull {
       throw StoreError.full
     }

@@ -48,7 +48,7 @@ struct POP3Talk {
   static let letter = "Subject: x\r\n\r\n..one\r\ntwo\r\nthree\r\n.\r\n"
   static let answer =
     "+OK POP3 server ready\r\n+OK\r\n+OK user successfully logged on\r\n+OK 2 messages\r\n1 498\r\n2 912\r\n.\r\n"
-    + "+OK 34 octets\r\n" + letter + "+OK message 1 deleted\r\n" + "+OK 34 octets\r\n" + letter
+    + "+OK 32 octets\r\n" + letter + "+OK message 1 deleted\r\n" + "+OK 32 octets\r\n" + letter
     + "+OK message 2 deleted\r\n+OK POP3 server signing off\r\n"
 
   @Test func theSlidesDialogueGoesAsPrinted() {

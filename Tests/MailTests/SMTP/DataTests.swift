@@ -102,8 +102,8 @@ import Testing
   @Test func aLetterWithoutHeadersGetsThem() throws {
     let letter = try #require(Self.stamp("Do you like ketchup?\r\nHow about: pickles?\r\n"))
     #expect(letter.hasPrefix("Received: from crepes.fr ([127.0.0.1])\r\n\tby hamburger.edu with SMTP id 7\r\n"))
-    #expect(letter.contains("\tfor <bob@hamburger.edu>;\r\n\tSun, 09 Sep 2001 01:46:40 +0000\r\n"))
-    for field in ["Date: Sun, 09 Sep 2001", "From: alice@crepes.fr\r\n", "Message-ID: <"] {
+    #expect(letter.contains("\tfor <bob@hamburger.edu>;\r\n\tSun, 9 Sep 2001 01:46:40 +0000\r\n"))
+    for field in ["Date: Sun, 9 Sep 2001", "From: alice@crepes.fr\r\n", "Message-ID: <"] {
       #expect(letter.contains("\r\n" + field))
     }
     #expect(letter.hasSuffix("\r\n\r\nDo you like ketchup?\r\nHow about: pickles?\r\n"))

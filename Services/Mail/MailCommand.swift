@@ -1,0 +1,163 @@
+import ArgumentParser
+import EventLoop
+import HTTPServer
+import Logging
+import Octets
+import SQL
+import ServiceKit
+
+/// The mail host: SMTP in and out, mailboxes by POP3 and REST.
+@main
+struct MailCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "utopia-mail", abstract: "A mail host: SMTP, submission, POP3, a queue, and mailboxes by REST.")
+
+  @OptionGroup var common: ServiceOptions
+
+  @Option(help: "Domain served here; repeatable. A bare user name belongs to the first. More can be added by REST.")
+  var domain: [String] = []
+
+  @Option(help: "Address and port for mail from other hosts; repeatable.")
+  var smtp: [SocketAddress] = []
+
+  @Option(help: "Address and port for people with a password who hand in mail; repeatable.")
+  var submission: [SocketAddress] = []
+
+  @Option(help: "Address and port for POP3; repeatable.")
+  var pop3: [SocketAddress] = []
+
+  @Option(help: "URL of the resolver that is asked for mail hosts, such as http://127.0.0.1:8055.")
+  var resolver: String?
+
+  @Option(help: "The name this host greets with; by default mail. and its first domain.")
+  var hostname: String?
+
+  @Option(help: "The SMTP port of other mail hosts.")
+  var relayPort: UInt16 = 25
+
+  @Flag(
+    name: .customLong("catch"), help: "Accept every sender, recipient and password, relay nothing, keep the newest.")
+  var catches = false
+
+  @Option(help: "How many letters --catch keeps.")
+  var keep = 1000
+
+  @Option(help: "The greatest letter, in octets.")
+  var sizeLimit = 35_000_000
+
+  @Flag(help: "Take passwords without TLS also on addresses that others may listen to.")
+  var insecurePasswords = false
+
+  func validate() throws {
+    if domain.isEmpty && !catches { throw ValidationError("--domain NAME is needed (or --catch)") }
+    if keep < 1 { throw ValidationError("--keep must be at least 1") }
+    if sizeLimit < 1024 { throw ValidationError("--size-limit must be at least 1024") }
+  }
+
+  func run() throws {
+    let command = self
+    try Service.run("mail", common) { service in try await command.start(service) }
+  }
+
+  private var settings: MailSettings {
+    let name = hostname ?? domain.first.map { "mail.\($0)" } ?? "mail.localhost"
+    return MailSettings(
+      hostname: name.lowercased(), domains: domain.map { $0.lowercased() }, catchMode: catches ? keep : nil,
+      sizeLimit: sizeLimit)
+  }
+
+  private func start(_ service: Service) async throws {
+    let (pool, clock) = (service.pool, service.clock)
+    let store = try Store(
+      directory: try service.dataDirectory().path, settings: settings, pool: pool,
+      passwords: try .scrypt(in: pool), now: { clock.now.seconds })
+    service.onReady("store") { try await store.database.probe() }
+    service.onReset { try await store.reset() }
+    service.onBackup { try await store.backUp(to: $0) }
+    service.onDrain { try? await pool.run { store.database.close() } }
+
+    if !catches {
+      var relay = RelaySettings()
+      relay.port = relayPort
+      relay.source = smtp.first?.ip
+      relay.own = smtp
+      try await MailRelay.start(service, store, relay, resolver: resolver)
+    }
+    MailAPI(store: store, requireAdmin: { try service.access.requireAdmin($0) }).register(on: service.router)
+
+    let sessions = SessionRegistry()
+    let smtpDoor = SMTPService(
+      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, log: service.log)
+    var submissionDoor = smtpDoor
+    submissionDoor.isSubmission = true
+    let pop3Door = POP3Service(
+      store: store, locks: MailboxLocks(), forcesPasswords: insecurePasswords, sessions: sessions, log: service.log)
+    var doors = Doors(service: service, sessions: sessions)
+    let (incoming, handingIn) = (smtpDoor, submissionDoor)
+    try doors.open("smtp", smtp) { incoming.open($0, on: $1) }
+    try doors.open("submission", submission) { handingIn.open($0, on: $1) }
+    try doors.open("pop3", pop3) { pop3Door.open($0, on: $1) }
+    doors.closeOnDrain()
+  }
+}
+
+/// The listeners of the wire protocols.
+private struct Doors {
+  let service: Service
+  let sessions: SessionRegistry
+  var listeners: [TCPListener] = []
+
+  init(service: Service, sessions: SessionRegistry) {
+    self.service = service
+    self.sessions = sessions
+    service.metrics.gauge("mail_sessions", help: "Open SMTP and POP3 sessions.") { Double(sessions.count) }
+  }
+
+  /// Every loop listens on every address; a connection stays on the loop that accepted it.
+  mutating func open(
+    _ name: String, _ addresses: [SocketAddress], _ accepted: @escaping @Sendable (ConnectedSocket, EventLoop) -> Void
+  ) throws(IOError) {
+    for address in addresses {
+      var bound = address
+      for (index, loop) in service.loops.enumerated() {
+        let listener = try TCPListener(bound, on: loop, sharesPort: service.loops.count > 1, isSibling: index > 0) {
+          accepted($0, loop)
+        }
+        bound = listener.address
+        listeners.append(listener)
+      }
+      service.log.info("listening", metadata: ["protocol": "\(name)", "address": "\(bound)"])
+    }
+  }
+
+  func closeOnDrain() {
+    let (listeners, sessions, loop) = (listeners, sessions, service.loop)
+    service.onDrain {
+      for listener in listeners { await listener.drain() }
+      await sessions.close(on: loop, within: .seconds(5))
+    }
+  }
+}
+
+/// Starts the queue's work.
+private enum MailRelay {
+  static func start(_ service: Service, _ store: Store, _ settings: RelaySettings, resolver: String?) async throws {
+    let names: NameLookup
+    if let resolver {
+      guard resolver.hasPrefix("http://") else {
+        throw ValidationError("--resolver is a URL such as http://127.0.0.1:8055")
+      }
+      names =
+        ResolverLookup(base: resolver.hasSuffix("/") ? String(resolver.dropLast()) : resolver, client: service.client)
+        .names
+    } else {
+      names = .none
+    }
+    let (clock, loop) = (service.clock, service.loop)
+    let relay = Relay(store: store, settings: settings, names: names, log: service.log, on: loop) { due, action in
+      clock.at(WorldTime(seconds: due), on: loop, action)
+    }
+    await relay.start()
+    service.onDrain { await relay.stop(within: .seconds(5)) }
+  }
+}

@@ -1,0 +1,231 @@
+import EventLoop
+import Glibc
+import MailWire
+import SQL
+import Synchronization
+import Testing
+
+@testable import Mail
+
+/// A store in a directory of its own, with a clock that the test moves.
+final class TestStore: Sendable {
+  let path: String
+  let store: Store
+  let clock: TestClock
+
+  init(domains: [String] = ["hamburger.edu"], catchMode: Int? = nil, at path: String? = nil) throws {
+    let clock = TestClock()
+    self.path = path ?? "/tmp/mailtest.\(UInt64.random(in: 0 ... .max))"
+    if path == nil { _ = unsafe mkdir(self.path, 0o700) }
+    self.clock = clock
+    store = try Store(
+      directory: self.path,
+      settings: MailSettings(hostname: "mail.\(domains[0])", domains: domains, catchMode: catchMode),
+      pool: BlockingPool(threads: 1),
+      passwords: Store.Passwords(hash: { "hash of \($0)" }, verify: { "hash of \($0)" == $1 }),
+      now: { clock.seconds })
+  }
+
+  /// Names of the files that hold bodies.
+  var files: [String] {
+    guard let listing = unsafe opendir("\(path)/bodies") else { return [] }
+    defer { unsafe closedir(listing) }
+    var names: [String] = []
+    while let entry = unsafe readdir(listing) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
+      }
+      if !name.hasPrefix(".") { names.append(name) }
+    }
+    return names
+  }
+
+  func bodies() async throws -> Int { try await store.database.read { try $0.integer("SELECT COUNT(*) FROM body") } }
+}
+
+final class TestClock: Sendable {
+  private let time = Atomic<Int64>(1_000_000_000)
+  var seconds: Int64 { time.load(ordering: .relaxed) }
+  func advance(_ seconds: Int64) { time.add(seconds, ordering: .relaxed) }
+}
+
+@Suite struct StoreTests {
+  static func letter(
+    _ recipients: String..., content: String = "Subject: Ketchup\r\nFrom: Alice <alice@crepes.fr>\r\n\r\nhi\r\n"
+  )
+    -> Letter
+  {
+    Letter(sender: "alice@crepes.fr", recipients: recipients, content: Array(content.utf8))
+  }
+
+  @Test func oneLetterForManyIsStoredOnce() async throws {
+    let test = try TestStore()
+    let store = test.store
+    for name in ["bob", "eve"] { _ = try await store.createMailbox("\(name)@hamburger.edu", password: "x") }
+    let accepted = try await store.accept(
+      Self.letter("bob@hamburger.edu", "EVE@hamburger.edu", "x@elsewhere.org", "bob@hamburger.edu"))
+    #expect(accepted.delivered.count == 2)
+    #expect(accepted.queued != nil)
+    #expect(try await test.bodies() == 1)
+    let bob = try #require(await store.mailbox("bob"))
+    let list = try await store.messages(bob.id, folder: "INBOX", before: nil, limit: 10)
+    #expect(list.map(\.summary.subject) == ["Ketchup"])
+    let raw = try #require(await store.raw(bob.id, list[0].id))
+    #expect(String(decoding: raw, as: UTF8.self).hasPrefix("Return-Path: <alice@crepes.fr>\r\nSubject: Ketchup\r\n"))
+    #expect(raw.count == list[0].size)
+    // The last that names the body takes it along.
+    try await store.delete(bob.id, all: [list[0].id])
+    let eve = try #require(await store.mailbox("eve"))
+    try await store.delete(eve.id, accepted.delivered[1], ifRevision: nil)
+    #expect(try await test.bodies() == 1)
+    #expect(try await store.deleteLetter(try #require(accepted.queued)))
+    #expect(try await test.bodies() == 0)
+  }
+
+  @Test func aLargeBodyIsAFileThatGoesWithItsLastName() async throws {
+    let test = try TestStore()
+    let bob = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    let content = "Subject: big\r\n\r\n" + String(repeating: "0123456789\r\n", count: 10_000)
+    let accepted = try await test.store.accept(Self.letter("bob@hamburger.edu", content: content))
+    #expect(test.files.count == 1)
+    let raw = try #require(await test.store.raw(bob.id, accepted.delivered[0]))
+    #expect(String(decoding: raw, as: UTF8.self) == "Return-Path: <alice@crepes.fr>\r\n" + content)
+    try await test.store.delete(bob.id, accepted.delivered[0], ifRevision: nil)
+    #expect(test.files.isEmpty)
+  }
+
+  @Test func filesWithoutANameAreSweptAtStart() async throws {
+    let test = try TestStore()
+    _ = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    let content = String(repeating: "0123456789\r\n", count: 10_000)
+    _ = try await test.store.accept(Self.letter("bob@hamburger.edu", content: content))
+    try test.store.files.write([1, 2, 3], as: "left-over")
+    test.store.database.close()
+    let again = try TestStore(at: test.path)
+    #expect(again.files.count == 1)
+    #expect(!again.files.contains("left-over"))
+  }
+
+  @Test func uidsAreNeverUsedAgain() async throws {
+    let test = try TestStore()
+    let store = test.store
+    let bob = try await store.createMailbox("bob@hamburger.edu", password: "x")
+    let first = try await store.accept(Self.letter("bob@hamburger.edu")).delivered[0]
+    try await store.delete(bob.id, first, ifRevision: nil)
+    let second = try await store.accept(Self.letter("bob@hamburger.edu")).delivered[0]
+    #expect(second > first)
+    #expect(try await store.message(bob.id, second)?.uid == 2)
+    let moved = try await store.update(bob.id, second, flags: [.seen], folder: "Trash", ifRevision: 1)
+    #expect(moved.folder == "Trash" && moved.uid == 1 && moved.flags == [.seen] && moved.revision == 2)
+    await #expect(throws: StoreError.stale) {
+      try await store.update(bob.id, second, flags: [], folder: nil, ifRevision: 1)
+    }
+    await #expect(throws: StoreError.noSuchFolder) {
+      try await store.update(bob.id, second, flags: nil, folder: "Nowhere", ifRevision: nil)
+    }
+  }
+
+  @Test func whoIsServedHere() async throws {
+    let store = try TestStore().store
+    _ = try await store.createMailbox("Bob@Hamburger.edu", password: "x")
+    func verdict(_ text: String, trusted: Bool = false) throws -> RecipientVerdict {
+      store.verdict(on: try #require(store.complete(text)), trusted: trusted)
+    }
+    #expect(try verdict("bob@hamburger.EDU") == .accepted)
+    #expect(try verdict("nobody@hamburger.edu") == .unknownUser)
+    #expect(try verdict("x@elsewhere.org") == .relayingDenied)
+    #expect(try verdict("x@elsewhere.org", trusted: true) == .accepted)
+    #expect(store.verdict(on: .postmaster, trusted: false) == .accepted)
+    #expect(try await store.accept(Self.letter("postmaster")).delivered.count == 1)
+    await #expect(throws: StoreError.unknownRecipient("nobody@hamburger.edu")) {
+      try await store.accept(Self.letter("bob@hamburger.edu", "nobody@hamburger.edu"))
+    }
+  }
+
+  @Test func domainsAndMailboxes() async throws {
+    let store = try TestStore().store
+    await #expect(throws: StoreError.noSuchDomain) {
+      try await store.createMailbox("a@networkutopia.com", password: "x")
+    }
+    #expect(try await store.addDomain("NetworkUtopia.com").name == "networkutopia.com")
+    await #expect(throws: StoreError.exists) { try await store.addDomain("networkutopia.com") }
+    _ = try await store.createMailbox("a@networkutopia.com", password: "x")
+    await #expect(throws: StoreError.exists) { try await store.createMailbox("A@networkutopia.com", password: "x") }
+    await #expect(throws: StoreError.domainInUse) { try await store.removeDomain("networkutopia.com") }
+    #expect(try await store.domains().map(\.mailboxes) == [0, 1])
+    try await store.deleteMailbox("a@networkutopia.com")
+    try await store.removeDomain("networkutopia.com")
+    #expect(try await store.domains().map(\.name) == ["hamburger.edu"])
+  }
+
+  @Test func passwordsOpenTheirMailboxOnly() async throws {
+    let store = try TestStore().store
+    _ = try await store.createMailbox("bob@hamburger.edu", password: "hungry")
+    #expect(await store.authenticate("bob", password: "hungry")?.address == "bob@hamburger.edu")
+    #expect(await store.authenticate("bob@hamburger.edu", password: "Hungry") == nil)
+    #expect(await store.authenticate("eve", password: "hungry") == nil)
+    try await store.setPassword("bob@hamburger.edu", password: "full")
+    #expect(await store.authenticate("BOB", password: "full") != nil)
+  }
+
+  @Test func searchLooksWhereItIsTold() async throws {
+    let test = try TestStore()
+    let store = test.store
+    let bob = try await store.createMailbox("bob@hamburger.edu", password: "x")
+    _ = try await store.accept(Self.letter("bob@hamburger.edu"))
+    test.clock.advance(100)
+    _ = try await store.accept(
+      Self.letter("bob@hamburger.edu", content: "Subject: 100% pickles\r\nFrom: eve@x.org\r\n\r\nketchup\r\n"))
+    func found(_ search: Search) async throws -> [String] {
+      try await store.messages(bob.id, folder: nil, search: search, before: nil, limit: 10).map(\.summary.subject)
+    }
+    #expect(try await found(Search(from: ["EVE@"])) == ["100% pickles"])
+    #expect(try await found(Search(subject: ["ketch"])) == ["Ketchup"])
+    #expect(try await found(Search(subject: ["%"])) == ["100% pickles"])
+    #expect(try await found(Search(words: ["ketchup"])) == ["100% pickles", "Ketchup"])
+    #expect(try await found(Search(to: ["bob@"], unread: true)).count == 2)
+    #expect(try await found(Search(before: 1_000_000_100)) == ["Ketchup"])
+    #expect(try await found(Search(after: 1_000_000_100)) == ["100% pickles"])
+    #expect(try await found(Search(unread: false)).isEmpty)
+  }
+
+  @Test func catchModeKeepsTheNewest() async throws {
+    let test = try TestStore(catchMode: 2)
+    for number in 1...5 {
+      _ = try await test.store.accept(
+        Letter(sender: "", recipients: ["a@b.c", "d@e.f"], content: Array("Subject: \(number)\r\n\r\n".utf8)))
+    }
+    let list = try await test.store.messages(Store.catchMailbox, folder: nil, before: nil, limit: 10)
+    #expect(list.map(\.summary.subject) == ["5", "4"])
+    #expect(list[0].recipients == ["a@b.c", "d@e.f"])
+    #expect(try await test.bodies() == 2)
+    try await test.store.clearCatch()
+    #expect(try await test.bodies() == 0)
+  }
+
+  @Test func foldersOfOnesOwn() async throws {
+    let store = try TestStore().store
+    let bob = try await store.createMailbox("bob@hamburger.edu", password: "x")
+    let work = try await store.createFolder(bob.id, "Work")
+    await #expect(throws: StoreError.exists) { try await store.createFolder(bob.id, "inbox") }
+    await #expect(throws: StoreError.folderProtected) { try await store.deleteFolder(bob.id, "INBOX") }
+    #expect(try await store.renameFolder(bob.id, "Work", to: "Play").id == work.id)
+    let id = try await store.append(bob.id, folder: "Play", content: Array("x\r\n".utf8), flags: [.draft])
+    #expect(try await store.raw(bob.id, id) == Array("x\r\n".utf8))
+    #expect(try await store.folders(bob.id).map(\.total) == [0, 0, 0, 0, 1])
+    try await store.deleteFolder(bob.id, "Play")
+    #expect(try await store.message(bob.id, id) == nil)
+    #expect(try await store.createFolder(bob.id, "Play").uidValidity > work.uidValidity)
+  }
+
+  @Test func resetLeavesTheSettingsDomains() async throws {
+    let test = try TestStore()
+    _ = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    _ = try await test.store.accept(Self.letter("bob@hamburger.edu", "x@y.z"))
+    try await test.store.reset()
+    #expect(try await test.bodies() == 0)
+    #expect(try await test.store.domains().map(\.name) == ["hamburger.edu"])
+    #expect(try await test.store.mailbox("bob") == nil)
+    #expect(try await test.store.letters(before: nil, limit: 9, state: nil).isEmpty)
+  }
+}
