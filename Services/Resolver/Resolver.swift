@@ -62,7 +62,7 @@ import ServiceKit
       ResolverAPI(resolvers: resolvers, requireAdmin: { try service.access.requireAdmin($0) })
         .register(on: service.router)
       ResolverMetrics.register(resolvers, on: service.metrics)
-      service.onReset { for resolver in resolvers { await resolver.flush() } }
+      service.onReset { for resolver in resolvers { await resolver.reset() } }
       service.onDrain { for resolver in resolvers { await resolver.drain() } }
     }
   }

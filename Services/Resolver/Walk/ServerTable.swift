@@ -19,7 +19,7 @@ struct ServerTable {
   }
 
   /// How long a server not known yet gets before the next one is asked too.
-  static let firstPatience = Duration.milliseconds(250)
+  static let firstPatience = Duration.milliseconds(150)
   static let leastPatience = Duration.milliseconds(50)
   static let mostPatience = Duration.milliseconds(3000)
   /// Servers within this of the fastest are asked as often as it.
@@ -115,5 +115,20 @@ struct ServerTable {
 
   mutating func removeAll() {
     servers.removeAll()
+  }
+
+  /// Forgets what servers couldn't do, but not how fast they are: for an operator who has just set one right.
+  mutating func forgive() {
+    var faulty: [(SocketAddress, Server)] = []
+    _ = servers.visit(from: 0) { address, server, _ in
+      if server.withoutEDNS || !server.lameFor.isEmpty { faulty.append((address, server)) }
+      return true
+    }
+    for (address, server) in faulty {
+      change(address, server.since) {
+        $0.withoutEDNS = false
+        $0.lameFor = []
+      }
+    }
   }
 }
