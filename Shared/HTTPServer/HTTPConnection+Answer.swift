@@ -96,8 +96,6 @@ extension HTTPConnection {
 
   func nextRequest() {
     phase = .head
-    current = nil
-    parser.reset()
     setDeadline(server.configuration.idleTimeout)
     if server.isDraining || isPeerFinished && unused.isEmpty { closeSoon() }
   }
@@ -148,7 +146,7 @@ extension HTTPConnection {
     let serial = serial
     streamKeepsAlive = keepsAlive
     if streaming?.isLive == true { beat(serial) }
-    loop.spawn {
+    producer = Self.task(on: loop) {
       do {
         try await produce(ResponseWriter(connection: self, serial: serial))
         await self.finishStream(of: serial, failed: false)
@@ -156,6 +154,13 @@ extension HTTPConnection {
         await self.finishStream(of: serial, failed: true)
       }
     }
+  }
+
+  /// `EventLoop.spawn` gives no handle to cancel by.
+  private nonisolated static func task(on loop: EventLoop, _ work: @escaping @Sendable () async -> Void)
+    -> Task<Void, Never>
+  {
+    Task(executorPreference: loop) { await work() }
   }
 
   /// A quiet live stream still says something, so that both ends notice when the other has gone.
@@ -208,6 +213,7 @@ extension HTTPConnection {
   func finishStream(of request: UInt64, failed: Bool) {
     guard request == serial, let ending = streaming, !hasEnded else { return }
     streaming = nil
+    producer = nil
     // Cut short, the content must not look whole: without its last chunk, or its length, it doesn't.
     if failed || (ending.left ?? 0) > 0 { return abort() }
     if ending.isChunked {

@@ -31,7 +31,6 @@ actor HTTPConnection: StreamOwner {
 
   /// Names the request under way, so that a late handler can't touch a later one.
   var serial: UInt64 = 0
-  var current: RequestHead?
   var isAnswered = false
   var mayContinue = false
   var content: [UInt8] = []
@@ -40,6 +39,10 @@ actor HTTPConnection: StreamOwner {
   var writer: CheckedContinuation<Void, Never>?
   var streaming: Streaming?
   var streamKeepsAlive = false
+  /// The task of the producer, cancelled when nobody listens to it any more.
+  var producer: Task<Void, Never>?
+  /// Octets that had not left when a deadline was last looked at: a slow reader is one where they become fewer.
+  private var lastPending = 0
   var isPeerFinished = false
   private var isProcessing = false
   private var isEnded = false
@@ -124,11 +127,19 @@ actor HTTPConnection: StreamOwner {
       while index < input.byteCount {
         switch phase {
         case .head:
+          // One who doesn't read the answers gets no further ones made.
+          if stream.isCongested { return index }
+          // Only now: nobody but a handler that kept it has a copy of the last head, and the buffers are used again.
+          if parser.isComplete { parser.reset() }
           if parser.isEmpty { setDeadline(server.configuration.headTimeout) }
           index += try parser.feed(input.extracting(index..<input.byteCount))
           if parser.isComplete { begin() }
         case .content:
-          if content.count >= Self.contentWindow { return index }
+          if content.count >= Self.contentWindow {
+            // It's the handler that is slow.
+            clearDeadline()
+            return index
+          }
           let step = try decoder.advance(input, from: index)
           take(input.extracting(step.content))
           index = step.next
@@ -151,7 +162,6 @@ actor HTTPConnection: StreamOwner {
     contentEnd = nil
     content.removeAll(keepingCapacity: true)
     let head = parser.head
-    current = head
     started = loop.now
     clearDeadline()
     decoder = BodyDecoder(head.framing, limits: server.configuration.limits)
@@ -164,7 +174,7 @@ actor HTTPConnection: StreamOwner {
 
   private func take(_ part: RawSpan) {
     guard part.byteCount > 0 else { return }
-    if isAnswered {
+    if isAnswered, streaming == nil {
       if decoder.received > Self.discardLimit { closeSoon() }
       return
     }
@@ -178,7 +188,7 @@ actor HTTPConnection: StreamOwner {
     guard phase == .content else { return }
     phase = .answering
     clearDeadline()
-    if isAnswered { nextRequest() }
+    if isAnswered, streaming == nil { nextRequest() }
   }
 
   func peerFinished() {
@@ -193,7 +203,10 @@ actor HTTPConnection: StreamOwner {
     case .content:
       contentFinished(.lost)
       closeSoon()
-    case .answering, .closing: break
+    case .answering:
+      // A live stream has no end to wait for.
+      if streaming?.isLive == true { end() }
+    case .closing: break
     }
   }
 
@@ -209,7 +222,7 @@ actor HTTPConnection: StreamOwner {
     send(error.response, isHead: false, keepsAlive: false, isHTTP10: false)
     server.configuration.onAccess?(
       AccessRecord(
-        peer: stream.peer, head: current ?? parser.head, status: error.status, duration: loop.now.since(started)))
+        peer: stream.peer, head: parser.head, status: error.status, duration: loop.now.since(started)))
     closeSoon()
   }
 
@@ -238,6 +251,10 @@ actor HTTPConnection: StreamOwner {
       setDeadline(server.configuration.contentTimeout)
       await withCheckedContinuation { reader = $0 }
     }
+  }
+
+  func trailers(of request: UInt64) -> [(name: String, value: String)] {
+    request == serial ? decoder.trailers : []
   }
 
   func wakeReader() {
@@ -269,12 +286,17 @@ actor HTTPConnection: StreamOwner {
     if contentEnd == nil { contentEnd = .lost }
     wakeReader()
     wakeWriter()
+    producer?.cancel()
+    producer = nil
     server.forget(self)
   }
 
   var hasEnded: Bool { isEnded }
 
-  func drained() { wakeWriter() }
+  func drained() {
+    wakeWriter()
+    if phase == .head, !unused.isEmpty { resume() }
+  }
 
   func wakeWriter() {
     guard let waiting = writer else { return }
@@ -287,10 +309,14 @@ actor HTTPConnection: StreamOwner {
     if streaming?.isLive == true {
       streaming?.hasFailed = true
       wakeWriter()
+      producer?.cancel()
       finishStream(of: serial, failed: false)
     }
-    if phase == .head, parser.isEmpty { closeSoon() }
+    if isIdle { closeSoon() }
   }
+
+  /// Whether nothing of a request is here.
+  private var isIdle: Bool { phase == .head && (parser.isEmpty || parser.isComplete) }
 
   // MARK: Deadlines
 
@@ -312,9 +338,14 @@ actor HTTPConnection: StreamOwner {
   }
 
   private func expire() {
+    let pending = stream.pendingOctets
+    if pending > 0, pending != lastPending, phase != .closing {
+      lastPending = pending
+      return setDeadline(server.configuration.contentTimeout)
+    }
     switch phase {
     case .head:
-      if !parser.isEmpty {
+      if !isIdle {
         server.refusals.add()
         send(
           .problem(.requestTimeout, "The head of the request took too long."), isHead: false, keepsAlive: false,

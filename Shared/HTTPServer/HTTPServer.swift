@@ -20,6 +20,8 @@ public final class HTTPServer: Sendable {
     /// Connections at a time, and of one address.
     public var connections = 10_000
     public var connectionsPerAddress = 1_000
+    /// Seconds since 1970, for Date: the world's clock where there is one.
+    public var clock: @Sendable () -> Int64 = { Int64(time(nil)) }
     public var onAccess: (@Sendable (AccessRecord) -> Void)?
     /// Told of errors that handlers throw and that know no answer: each is a 500.
     public var onError: (@Sendable (any Error) -> Void)?
@@ -39,7 +41,7 @@ public final class HTTPServer: Sendable {
   public let configuration: Configuration
   private let state = Lock(State())
   private let draining = Atomic<Bool>(false)
-  private let date = Lock<(second: Int, line: [UInt8])>((0, []))
+  private let date = Lock<(second: Int64, line: [UInt8])>((0, []))
 
   /// Requests begun, requests refused by their form, connections turned away by a bound.
   public let requests = RequestCount()
@@ -113,10 +115,10 @@ public final class HTTPServer: Sendable {
 
   /// The Date field's line (RFC 9110 §6.6.1), made once a second.
   func dateLine() -> [UInt8] {
-    let now = time(nil)
+    let now = configuration.clock()
     return date.withLock { cached in
       if cached.second != now {
-        cached = (now, Array("date: ".utf8) + HTTPDate.format(Int64(now)) + Array("\r\n".utf8))
+        cached = (now, Array("date: ".utf8) + HTTPDate.format(now) + Array("\r\n".utf8))
       }
       return cached.line
     }

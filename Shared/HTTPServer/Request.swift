@@ -70,6 +70,11 @@ public struct RequestBody: Sendable {
     return try await connection.nextPortion(of: serial)
   }
 
+  /// The trailer fields, once the end has been read.
+  public func trailers() async -> [(name: String, value: String)] {
+    await connection?.trailers(of: serial) ?? []
+  }
+
   /// All that is left; more than `limit` octets is 413.
   public func collect(upTo limit: Int) async throws -> [UInt8] {
     var whole: [UInt8] = []
@@ -105,4 +110,13 @@ extension HTTPProblem: ResponseError {
 
 extension RequestError: ResponseError {
   public var response: Response { .problem(status, detail) }
+}
+
+extension RequestBody: AsyncSequence {
+  public struct Iterator: AsyncIteratorProtocol {
+    let body: RequestBody
+    public mutating func next() async throws -> [UInt8]? { try await body.next() }
+  }
+
+  public func makeAsyncIterator() -> Iterator { Iterator(body: self) }
 }

@@ -1,0 +1,145 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import Octets
+import Synchronization
+import Testing
+
+@Suite("Bounds and the end")
+struct BoundsTests {
+  @Test("a head that doesn't come is answered 408, and a silent client nothing")
+  func slowHead() async throws {
+    try await withServer({ $0.headTimeout = .milliseconds(80) }, routes: ConnectionTests.routes) { server in
+      let slow = try await server.talk("GET / HTTP/1.1\r\nHost: a\r\n")
+      #expect(slow.statusLine == "HTTP/1.1 408 Request Timeout")
+      #expect(try await server.talk() == "")
+    }
+  }
+
+  @Test("a head that drips in is cut off all the same")
+  func drippingHead() async throws {
+    try await withServer({ $0.headTimeout = .milliseconds(100) }, routes: ConnectionTests.routes) { server in
+      let client = try await server.connect()
+      try await client.write(Array("GET / HTTP/1.1\r\nX: ".utf8))
+      var answer: [UInt8] = []
+      while answer.isEmpty {
+        try await client.write([0x78])
+        answer = (try? await client.read(timeout: .milliseconds(10))) ?? []
+      }
+      #expect(withoutDates(answer).statusLine == "HTTP/1.1 408 Request Timeout")
+      await client.close()
+    }
+  }
+
+  @Test("content that stops coming is answered 408")
+  func slowContent() async throws {
+    try await withServer({ $0.contentTimeout = .milliseconds(80) }, routes: ConnectionTests.routes) { server in
+      let answer = try await server.talk("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc")
+      #expect(answer.statusLine == "HTTP/1.1 408 Request Timeout")
+    }
+  }
+
+  @Test("an idle connection ends")
+  func idle() async throws {
+    try await withServer({ $0.idleTimeout = .milliseconds(80) }, routes: ConnectionTests.routes) { server in
+      let answer = try await server.talk("GET /now/x HTTP/1.1\r\nHost: a\r\n\r\n")
+      #expect(answer == ConnectionTests.answer("x"))
+    }
+  }
+
+  @Test("a client that reads slower than the idle limit still gets everything")
+  func slowReader() async throws {
+    try await withServer({ configuration in
+      configuration.idleTimeout = .milliseconds(60)
+      configuration.contentTimeout = .seconds(10)
+    }) { router in
+      router.get("/big") { _ in .octets([UInt8](repeating: 0x78, count: 12_000_000), type: "text/plain") }
+    } test: { server in
+      let client = try await server.connect()
+      try await client.write(Array("GET /big HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+      await server.loop.sleep(for: .milliseconds(200))
+      let count = try await countContent(client)
+      #expect(count == 12_000_000)
+    }
+  }
+
+  @Test("connections over the bound of an address are turned away, and counted")
+  func perAddress() async throws {
+    try await withServer({ $0.connectionsPerAddress = 2 }, routes: ConnectionTests.routes) { server in
+      let request = Array("GET /now/x HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+      var kept: [TCPConnection] = []
+      for _ in 0..<2 {
+        let client = try await server.connect()
+        try await client.write(request)
+        _ = try await read(client, until: "\r\n\r\nx")
+        kept.append(client)
+      }
+      let third = try await server.connect()
+      #expect(try await third.read().isEmpty)
+      #expect(server.server.turnedAway.current == 1)
+      for client in kept { await client.close() }
+      while server.server.connectionCount > 0 { await server.loop.sleep(for: .milliseconds(2)) }
+      #expect(try await server.get("/now/again").body == "again")
+    }
+  }
+
+  @Test("draining ends live streams, answers what is under way, and then closes")
+  func drain() async throws {
+    let isHeld = Atomic<Bool>(true)
+    try await withServer(routes: { router in
+      Self.drainRoutes(router, isHeld: { isHeld.load(ordering: .relaxed) })
+    }) { server in
+      let live = try await server.connect()
+      try await live.write(Array("GET /live HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+      _ = try await read(live, until: "data: 1")
+      let held = try await server.connect()
+      try await held.write(Array("GET /held HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+      let idle = try await server.connect()
+      try await idle.write(Array("GET /idle HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+      _ = try await read(idle, until: "idle")
+      while server.server.requests.current < 3 { await server.loop.sleep(for: .milliseconds(2)) }
+
+      async let drained: Void = server.server.drain(within: .seconds(20), on: server.loop)
+      #expect(try await readAll(live).hasSuffix("0\r\n\r\n"))
+      #expect(try await readAll(idle).isEmpty)
+      isHeld.store(false, ordering: .relaxed)
+      let answer = try await readAll(held)
+      #expect(answer.contains("connection: close\r\n"))
+      #expect(answer.body == "held")
+      await drained
+      #expect(server.server.connectionCount == 0)
+      await #expect(throws: IOError.self) { try await server.connect() }
+    }
+  }
+
+  private static func drainRoutes(_ router: Router, isHeld: @escaping @Sendable () -> Bool) {
+    router.get("/live") { request in
+      .events { writer in
+        try await writer.send(ServerSentEvent(data: [0x31]))
+        while !Task.isCancelled { await request.loop.sleep(for: .milliseconds(5)) }
+      }
+    }
+    router.get("/held") { request in
+      while isHeld() { await request.loop.sleep(for: .milliseconds(2)) }
+      return .text("held")
+    }
+    router.get("/idle") { _ in .text("idle") }
+  }
+
+  @Test("every answer is told to the access log")
+  func accessLog() async throws {
+    let seen = Lock<[String]>([])
+    try await withServer(
+      { configuration in
+        configuration.onAccess = { record in
+          seen.withLock { $0.append("\(record.head.text(record.head.target)) \(record.status.code)") }
+        }
+      }, routes: ConnectionTests.routes
+    ) { server in
+      _ = try await server.get("/now/x")
+      _ = try await server.get("/none")
+      _ = try await server.talk("GET /bad HTTP/1.1\r\n\r\n")
+    }
+    #expect(seen.withLock { $0 } == ["/now/x 200", "/none 404", "/bad 400"])
+  }
+}
