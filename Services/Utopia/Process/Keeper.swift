@@ -125,6 +125,8 @@ actor Keeper {
     }
     isEnding = true
     if let trouble { complain(trouble.description) }
+    // A service lets its clients finish: an open connection of the launcher's own would keep it waiting.
+    await client.close()
     for one in running.reversed() {
       one.child.send(SIGTERM)
       let deadline = Instant.current + Self.patience
