@@ -68,8 +68,9 @@ struct Story: Sendable {
     _ = try await stage.walk("gaia.cs.umass.edu", "A")
     stage.tell("\n  www.ibm.com is an alias.")
     _ = try await stage.lookUp("www.ibm.com", "A")
-    stage.tell("\n  A name with several addresses spreads its load.")
+    stage.tell("\n  A name with several addresses spreads its load: its server gives them in turn.")
     _ = try await stage.lookUp("www.yahoo.com", "A")
+    try await stage.show("resolver", "DELETE", "/v1/cache/www.yahoo.com")
     _ = try await stage.lookUp("www.yahoo.com", "A")
   }
 
