@@ -76,18 +76,20 @@ struct MailCommand: ParsableCommand {
     service.onBackup { try await store.backUp(to: $0) }
     service.onDrain { try? await pool.run { store.database.close() } }
 
+    let counters = MailCounters(service.metrics)
     if !catches {
       var relay = RelaySettings()
       relay.port = relayPort
       relay.source = smtp.first?.ip
       relay.own = smtp
-      try await MailRelay.start(service, store, relay, resolver: resolver)
+      try await MailRelay.start(service, store, relay, counters, resolver: resolver)
     }
     MailAPI(store: store, requireAdmin: { try service.access.requireAdmin($0) }).register(on: service.router)
 
     let sessions = SessionRegistry()
     let smtpDoor = SMTPService(
-      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, log: service.log)
+      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions,
+      counters: counters, log: service.log)
     var submissionDoor = smtpDoor
     submissionDoor.isSubmission = true
     let pop3Door = POP3Service(
@@ -141,7 +143,9 @@ private struct Doors {
 
 /// Starts the queue's work.
 private enum MailRelay {
-  static func start(_ service: Service, _ store: Store, _ settings: RelaySettings, resolver: String?) async throws {
+  static func start(
+    _ service: Service, _ store: Store, _ settings: RelaySettings, _ counters: MailCounters, resolver: String?
+  ) async throws {
     let names: NameLookup
     if let resolver {
       guard resolver.hasPrefix("http://") else {
@@ -154,7 +158,8 @@ private enum MailRelay {
       names = .none
     }
     let (clock, loop) = (service.clock, service.loop)
-    let relay = Relay(store: store, settings: settings, names: names, log: service.log, on: loop) { due, action in
+    let relay = Relay(store: store, settings: settings, names: names, log: service.log, counters: counters, on: loop) {
+      due, action in
       clock.at(WorldTime(seconds: due), on: loop, action)
     }
     await relay.start()

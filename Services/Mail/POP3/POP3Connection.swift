@@ -149,7 +149,7 @@ actor POP3Connection: StreamOwner, ClientSession {
 
   private func logIn(_ user: String, _ password: String) {
     guard service.forcesPasswords || stream.local.ip.isLoopback || service.store.settings.catchMode != nil else {
-      return session.loggedIn(.denied)
+      return session.loggedIn(.exposed)
     }
     isWaiting = true
     loop.spawn {

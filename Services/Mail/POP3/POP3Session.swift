@@ -14,6 +14,8 @@ struct POP3Message: Sendable, Equatable {
 enum POP3Login: Sendable, Equatable {
   case opened([POP3Message])
   case denied
+  /// The password would go over a stream that others may listen to.
+  case exposed
   /// Another session has the mailbox.
   case locked
   /// It could not be read.
@@ -94,6 +96,8 @@ struct POP3Session: Sendable {
       good("user successfully logged on")
     case .denied:
       bad("[AUTH] user name or password is wrong")
+    case .exposed:
+      bad("[AUTH] a password needs an encrypted connection")
     case .locked:
       bad("[IN-USE] another session has this mailbox open")
     case .failed:

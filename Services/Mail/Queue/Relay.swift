@@ -30,6 +30,7 @@ actor Relay {
   let settings: RelaySettings
   let names: NameLookup
   let log: Logger
+  let counters: MailCounters
   /// Calls back on the loop when the world's clock has reached a time, in seconds since 1970.
   private let alarm: @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void
   var random = SystemRandomNumberGenerator()
@@ -42,13 +43,15 @@ actor Relay {
   private var subscription: Int?
 
   init(
-    store: Store, settings: RelaySettings, names: NameLookup, log: Logger, on loop: EventLoop,
+    store: Store, settings: RelaySettings, names: NameLookup, log: Logger, counters: MailCounters = MailCounters(),
+    on loop: EventLoop,
     alarm: @escaping @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void
   ) {
     self.store = store
     self.settings = settings
     self.names = names
     self.log = log
+    self.counters = counters
     self.loop = loop
     self.alarm = alarm
   }

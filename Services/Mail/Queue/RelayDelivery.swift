@@ -63,7 +63,8 @@ extension Relay {
     let connection: TCPConnection
     do throws(IOError) {
       connection = try await TCPConnection.connect(
-        to: target, from: settings.source, on: loop, timeout: settings.connectTimeout)
+        to: target, from: settings.source.flatMap { $0.isV4 == address.isV4 ? $0 : nil }, on: loop,
+        timeout: settings.connectTimeout)
     } catch {
       return note(
         &run,
@@ -145,9 +146,10 @@ extension Relay {
     for (recipient, verdict) in zip(parcel.recipients, verdicts) {
       var outcome = AttemptResult.Outcome(
         recipient: recipient, state: .delivered, nextAttempt: nil, reply: verdict.text)
-      var reason = verdict.text
+      // What the other host said goes into the report by itself; here only what this host adds.
+      var reason = verdict.remote ? nil : verdict.text
       switch verdict.kind {
-      case .delivered: break
+      case .delivered: counters.relayed.add()
       case .refused: outcome.state = .failed
       case .deferred:
         outcome.nextAttempt = RetrySchedule.next(
@@ -155,6 +157,8 @@ extension Relay {
         outcome.state = outcome.nextAttempt == nil ? .failed : .waiting
         reason = "given up after \(recipient.attempts + 1) tries: \(verdict.text)"
       }
+      if outcome.state == .waiting { counters.deferred.add() }
+      if outcome.state == .failed { counters.bounced.add() }
       if outcome.state == .failed, let address = MailAddress(recipient.address) {
         var failure = DeliveryReport.Recipient(address, .failed, verdict.status)
         failure.remoteHost = verdict.remote ? run.host : nil

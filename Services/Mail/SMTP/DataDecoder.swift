@@ -7,6 +7,8 @@ struct DataDecoder: Sendable {
     case bareLineEnd
     /// It is larger than the server takes.
     case tooLarge
+    /// The server holds too much at this moment.
+    case noRoom
     /// A line is longer than 998 octets (RFC 5322 §2.1.1).
     case lineTooLong
 
@@ -118,6 +120,9 @@ struct DataDecoder: Sendable {
       content += buffer[from..<to]
     }
   }
+
+  /// Keeps nothing more of this letter, and reads on to its end.
+  mutating func giveUp() { note(.noRoom) }
 
   private mutating func note(_ found: Fault) {
     fault = min(fault ?? found, found)

@@ -14,6 +14,9 @@ struct SMTPService: Sendable {
   /// Silence after which a session ends (RFC 5321 §4.5.3.2.7 wants five minutes at least).
   var idleLimit = Duration.seconds(300)
   var sessions: SessionRegistry
+  /// What all sessions together hold of letters that are not stored yet.
+  var room = LetterRoom()
+  var counters = MailCounters()
   var log: Logger
 
   /// Opens a session on a connection that was accepted on this loop.
@@ -37,6 +40,7 @@ struct SMTPService: Sendable {
       eightBit: envelope.eightBit, utf8: envelope.utf8)
     do {
       let accepted = try await store.accept(letter)
+      counters.accepted.add()
       return .accepted(note: accepted.queued.map { "queued as \($0)" } ?? "")
     } catch StoreError.full {
       log.error("the disk is full: a letter was put off")
@@ -61,6 +65,8 @@ actor SMTPConnection: StreamOwner, ClientSession {
   private var hasPeerFinished = false
   private var isPaused = false
   private var isOver = false
+  /// Octets taken of the common room.
+  private var reserved = 0
 
   /// Above this many unread octets the client has to wait.
   private static let inputLimit = 262_144
@@ -99,6 +105,14 @@ actor SMTPConnection: StreamOwner, ClientSession {
     lastActivity = loop.now
     session.receive(unsafe octets.withUnsafeBytes { unsafe Array($0) })
     run()
+    let held = session.held
+    if held != reserved, !service.room.change(by: held - reserved) {
+      session.giveUpLetter()
+      _ = service.room.change(by: -reserved)
+      reserved = 0
+    } else {
+      reserved = held
+    }
   }
 
   func peerFinished() {
@@ -121,7 +135,9 @@ actor SMTPConnection: StreamOwner, ClientSession {
       switch action {
       case .reply(let octets): stream.write(octets)
       case .verify(let address):
-        session.recipient(service.store.verdict(on: address, trusted: session.user != nil))
+        let verdict = service.store.verdict(on: address, trusted: session.user != nil)
+        if verdict != .accepted { service.counters.refused.add() }
+        session.recipient(verdict)
       case .authenticate(let user, let password):
         answer { service in
           let right = service.store.settings.catchMode != nil
@@ -193,6 +209,8 @@ actor SMTPConnection: StreamOwner, ClientSession {
     isOver = true
     if let timer { loop.cancel(timer) }
     timer = nil
+    _ = service.room.change(by: -reserved)
+    reserved = 0
     service.sessions.leave(self, from: stream.peer.ip)
     stream.close()
   }

@@ -50,6 +50,12 @@ struct SMTPSession: Sendable {
   /// Octets that wait to be read; above a few lines the loop should stop reading from the client.
   var buffered: Int { lines.count }
 
+  /// Octets of the letter that is coming in.
+  var held: Int { data?.content.count ?? 0 }
+
+  /// There is no room for the letter that is coming in.
+  mutating func giveUpLetter() { data?.giveUp() }
+
   /// More octets came.
   mutating func receive(_ bytes: [UInt8]) {
     guard phase != .closed else { return }
@@ -165,6 +171,9 @@ struct SMTPSession: Sendable {
     case .tooLarge:
       reset()
       bad(552, "5.3.4", "The letter is larger than \(limits.size) octets")
+    case .noRoom:
+      reset()
+      bad(452, "4.3.1", "Too many letters are on their way in; try again later")
     case .lineTooLong:
       reset()
       bad(550, "5.6.0", "A line is longer than \(limits.textLine) octets")

@@ -108,7 +108,8 @@ struct POP3Talk {
   }
 
   @Test(arguments: [
-    (POP3Login.denied, "-ERR [AUTH]"), (.locked, "-ERR [IN-USE]"), (.failed, "-ERR [SYS/TEMP]"),
+    (POP3Login.denied, "-ERR [AUTH]"), (.exposed, "-ERR [AUTH]"), (.locked, "-ERR [IN-USE]"),
+    (.failed, "-ERR [SYS/TEMP]"),
   ])
   func aFailedLoginMayBeTriedAgain(login: POP3Login, reply: String) {
     var talk = POP3Talk()

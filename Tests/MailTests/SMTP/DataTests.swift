@@ -89,6 +89,27 @@ import Testing
   }
 }
 
+@Suite struct LetterRoomTests {
+  @Test func whatIsGivenBackCanBeTakenAgain() {
+    let room = LetterRoom(limit: 10)
+    #expect(room.change(by: 8))
+    #expect(!room.change(by: 3))
+    #expect(room.change(by: -1) && room.change(by: 3) && !room.change(by: 1))
+  }
+
+  @Test func aLetterWithoutRoomIsReadToItsEndAndPutOff() {
+    var talk = SMTPTalk()
+    talk.send("EHLO a", "MAIL FROM:<a@b.c>", "RCPT TO:<b@h.edu>", "DATA", "some")
+    _ = talk.heard()
+    #expect(talk.session.held == 6)
+    talk.session.giveUpLetter()
+    #expect(talk.session.held == 0)
+    talk.send("more", ".", "NOOP")
+    #expect(talk.codes() == [452, 250])
+    #expect(talk.stored.isEmpty)
+  }
+}
+
 @Suite struct TraceHeadersTests {
   static func stamp(_ letter: String, complete: Bool = false) -> String? {
     let headers = TraceHeaders(
