@@ -1,6 +1,7 @@
 import EventLoop
 import MailWire
 import Octets
+import ServiceKit
 
 /// How one domain's letters are handed over.
 extension Relay {

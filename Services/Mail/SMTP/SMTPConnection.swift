@@ -2,6 +2,7 @@ import EventLoop
 import Logging
 import MailWire
 import Octets
+import ServiceKit
 
 /// What every SMTP session of a door shares.
 struct SMTPService: Sendable {
