@@ -28,6 +28,9 @@ import Testing
     ("one\ntwo\n", "two"),
     (#"{"level":"error","message":"can't bind","error":"in use"}"# + "\n", "can't bind: in use"),
     (#"{"level":"error","message":"can't bind"}"# + "\n\n", "can't bind"),
+    (#"{"level":"critical","message":"can't bind"}"# + "\n" + #"{"level":"info","message":"stopped"}"#, "can't bind"),
+    (#"{"level":"info","message":"ready"}"# + "\n" + #"{"level":"info","message":"stopped"}"#, "stopped"),
+    ("out of memory\n" + #"{"level":"info","message":"stopped"}"#, "stopped"),
     (#"{"level":"#, #"{"level":"#),
   ])
   func theLastLineTellsWhyAServiceEnded(log: String, expected: String?) {

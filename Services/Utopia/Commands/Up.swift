@@ -24,7 +24,7 @@ struct Up: ParsableCommand {
       guard options.subnet == nil else {
         throw Trouble("a world of containers is started by compose; here --net N makes room for another world")
       }
-      let (world, settings) = try options.load(doors: doors)
+      let (world, settings) = try options.load(opening: doors)
       let directory = options.directory
       try directory.make()
       guard try directory.lock() else {

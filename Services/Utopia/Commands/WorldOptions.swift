@@ -18,13 +18,18 @@ struct WorldOptions: ParsableArguments {
   var directory: DataDirectory { DataDirectory(data, net: net ?? 0) }
 
   /// The world of the last `up` in this folder, unless the options say more.
-  func load(doors given: String? = nil) throws(Trouble) -> (world: World, settings: Settings) {
+  func load() throws(Trouble) -> (world: World, settings: Settings) {
+    try load(opening: directory.settings()?.doors)
+  }
+
+  /// The world to be started, with its doors at this address: doors once opened wide are not opened again unsaid.
+  func load(opening doors: String?) throws(Trouble) -> (world: World, settings: Settings) {
     let stored = try directory.settings()
     if let net, let stored, stored.net != net {
       throw Trouble("\(directory.path) holds world \(stored.net); give world \(net) a folder of its own with --data")
     }
     let settings = Settings(
-      net: net ?? stored?.net ?? 0, world: world.map(Files.absolute) ?? stored?.world, doors: given ?? stored?.doors)
+      net: net ?? stored?.net ?? 0, world: world.map(Files.absolute) ?? stored?.world, doors: doors)
     return (try read(settings), settings)
   }
 

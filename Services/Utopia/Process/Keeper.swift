@@ -154,10 +154,17 @@ extension World {
   }
 }
 
-/// What the last line of a log says, without the frame of a JSON line.
+/// Why a service ended, by its log: its last complaint, or else its last words, without the frame of a JSON line.
 func lastMessage(in log: String) -> String? {
-  guard let line = log.split(separator: "\n").last(where: { !$0.allSatisfy(\.isWhitespace) }) else { return nil }
-  let json = JSON(Array(line.utf8))
-  guard let message = json?["message"]?.string else { return String(line) }
-  return [message, json?["error"]?.text].compactMap(\.self).joined(separator: ": ")
+  var last: String?
+  for line in log.split(separator: "\n").reversed() where !line.allSatisfy(\.isWhitespace) {
+    guard let json = JSON(Array(line.utf8)), let message = json["message"]?.string else {
+      last = last ?? String(line)
+      continue
+    }
+    let whole = [message, json["error"]?.text].compactMap(\.self).joined(separator: ": ")
+    if ["critical", "error"].contains(json["level"]?.string) { return whole }
+    last = last ?? whole
+  }
+  return last
 }
