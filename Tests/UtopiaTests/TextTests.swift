@@ -22,18 +22,24 @@ import Testing
 }
 
 @Suite struct LogTests {
-  @Test(arguments: [
+  private static func line(_ level: String, _ message: String, _ rest: String = "") -> String {
+    "{\"level\":\"\(level)\",\"message\":\"\(message)\"\(rest)}\n"
+  }
+
+  static let logs: [(String, String?)] = [
     ("", nil),
     ("\n \n", nil),
     ("one\ntwo\n", "two"),
-    (#"{"level":"error","message":"can't bind","error":"in use"}"# + "\n", "can't bind: in use"),
-    (#"{"level":"error","message":"can't bind"}"# + "\n\n", "can't bind"),
-    (#"{"level":"critical","message":"can't bind"}"# + "\n" + #"{"level":"info","message":"stopped"}"#, "can't bind"),
-    (#"{"level":"info","message":"ready"}"# + "\n" + #"{"level":"info","message":"stopped"}"#, "stopped"),
-    ("out of memory\n" + #"{"level":"info","message":"stopped"}"#, "stopped"),
-    (#"{"level":"#, #"{"level":"#),
-  ])
-  func theLastLineTellsWhyAServiceEnded(log: String, expected: String?) {
+    (line("error", "can't bind", ",\"error\":\"in use\""), "can't bind: in use"),
+    (line("error", "can't bind") + "\n", "can't bind"),
+    (line("critical", "can't bind") + line("info", "stopped"), "can't bind"),
+    (line("info", "ready") + line("info", "stopped"), "stopped"),
+    ("out of memory\n" + line("info", "stopped"), "stopped"),
+    ("{\"level\":", "{\"level\":"),
+  ]
+
+  @Test(arguments: logs)
+  func theLastComplaintTellsWhyAServiceEnded(log: String, expected: String?) {
     #expect(lastMessage(in: log) == expected)
   }
 }
