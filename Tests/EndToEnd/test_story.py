@@ -90,7 +90,7 @@ def test_the_walk_goes_from_root_to_edu_to_the_authority(world):
     assert len(world.dig("+short", "www.yahoo.com").split()) > 1
 
 
-def test_a_domain_of_ones_own(world):
+def test_a_domain_of_ones_own(world, tmp_path):
     free = world.ask("GET", 8056, "/v1/availability?name=networkutopia.com")
     assert free["available"] is True
     zone = ("$TTL 60\n@ SOA dns1 hostmaster 1 2 3 4 5\n@ NS dns1\n@ MX 10 mail\n"
@@ -106,10 +106,12 @@ def test_a_domain_of_ones_own(world):
 
     world.ask("POST", 8025, "/v1/domains", json={"name": "networkutopia.com"})
     world.ask("POST", 8025, "/v1/mailboxes", json={"address": "founder@networkutopia.com", "password": "utopia-1"})
+    letter = tmp_path / "letter"
+    letter.write_text("Subject: welcome\n\nThe address is yours.\n")
     run(
         "curl", "--silent", "--show-error", "--noproxy", "*", "--url", f"smtp://{world.at('20.2')}:2587/cis.poly.edu",
         "--user", "alice@crepes.fr:ketchup", "--mail-from", "alice@crepes.fr", "--mail-rcpt", "founder@networkutopia.com",
-        "--upload-file", __file__)
+        "--crlf", "--upload-file", letter)
     eventually(lambda: inbox(world, 8025, "founder@networkutopia.com"))
 
 
