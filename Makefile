@@ -2,7 +2,7 @@
 SWIFT ?= swift
 RELEASE = -c release --static-swift-stdlib
 # What `make test` runs; a part alone is `make test PARTS=unit`.
-PARTS ?= unit fuzz
+PARTS ?= unit fuzz end-to-end
 
 .PHONY: up build test threads bench fuzz compose-test dist format clean
 
@@ -15,6 +15,7 @@ build:
 
 test:
 	@Tests/setup test
+	$(SWIFT) build $(RELEASE)
 	@rm -rf .build/results
 	@SWIFT="$(SWIFT)" Tests/run $(PARTS); code=$$?; Tests/tally .build/results && exit $$code
 
