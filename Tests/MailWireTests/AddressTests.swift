@@ -25,7 +25,8 @@ import Testing
   @Test(arguments: [
     "", "alice", "@x.y", "alice@", ".a@x.y", "a.@x.y", "a..b@x.y", "a b@x.y", "a@x..y", "a@.x", "a@x.", "a@-x.y",
     "a@x-.y", "a@b@c", "\"\"@x.y", "\"a@x.y", "\"a\"b@x.y", "a@[127.0.0.1", "a@[::1]", "a@[IPv6:127.0.0.1]",
-    "a@[1.2.3]", "a@x.y ", "<a@x.y>", "a\r\n@x.y", "\"a\r\n\"@x.y", "a@x y", "a@x/y",
+    "a@[1.2.3]", "a@x.y ", "<a@x.y>", "a\r\n@x.y", "\"a\r\n\"@x.y", "a@x y", "a@x/y", "a@×.y", "a@x\u{9B}.y",
+    "a\u{9B}@x.y",
   ])
   func `what is no mailbox is refused`(text: String) {
     #expect(MailAddress(text) == nil)

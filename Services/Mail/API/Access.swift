@@ -50,7 +50,12 @@ struct MailAccess: Sendable {
     guard store.settings.catchMode != nil else {
       throw Problem(404, "This host is not in catch mode; start one with --catch.")
     }
-    if MailAccess.basic(request) == nil { try admin(request) }
+    guard MailAccess.basic(request) == nil else { return }
+    do {
+      try admin(request)
+    } catch is Unauthorized {
+      throw Unauthorized("This needs the admin token, or any name with any password: curl -u any:any …")
+    }
   }
 
   /// The credentials of RFC 7617; nil where there are none of that kind.

@@ -52,10 +52,8 @@ struct AddressReader {
   private mutating func localPart() throws(AddressError) -> String {
     let octets = rest.first == 0x22 ? try quotedString() : try dotString()
     guard octets.count <= MailAddress.localLimit else { throw AddressError("the local part exceeds 64 octets") }
-    guard let text = String(validating: octets, as: UTF8.self) else {
-      throw AddressError("the local part is not UTF-8")
-    }
-    return text
+    guard MailAddress.isLocal(octets) else { throw AddressError("the local part is not UTF-8 without controls") }
+    return String(decoding: octets, as: UTF8.self)
   }
 
   private mutating func dotString() throws(AddressError) -> [UInt8] {

@@ -128,19 +128,37 @@ extension MailAddress {
   }
 
   static func isLocal(_ octets: [UInt8]) -> Bool {
-    !octets.isEmpty && octets.count <= localLimit && octets.allSatisfy { !$0.isASCIIControl } && isUTF8(octets[...])
+    guard !octets.isEmpty, octets.count <= localLimit, let text = String(validating: octets, as: UTF8.self) else {
+      return false
+    }
+    return text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
   }
 
   /// Labels of letters, digits and inner hyphens, or of UTF-8, joined by dots (RFC 5321 §4.1.2 `Domain`).
   ///
   /// The underscore is let through, since host names in the wild have it.
   static func isDomain(_ octets: ArraySlice<UInt8>) -> Bool {
-    guard !octets.isEmpty, octets.count <= domainLimit, isUTF8(octets) else { return false }
+    guard !octets.isEmpty, octets.count <= domainLimit, hasHostCharacters(octets) else { return false }
     for label in octets.split(separator: 0x2E, omittingEmptySubsequences: false) {
       guard !label.isEmpty, label.count <= 63, label.first != 0x2D, label.last != 0x2D else { return false }
       guard label.allSatisfy({ $0 >= 128 || $0.isASCIIAlphanumeric || $0 == 0x2D || $0 == 0x5F }) else { return false }
     }
     return true
+  }
+
+  /// Beyond ASCII a label has letters, marks and digits alone (RFC 5892, of which this is the core).
+  private static func hasHostCharacters(_ octets: ArraySlice<UInt8>) -> Bool {
+    if octets.allSatisfy({ $0 < 128 }) { return true }
+    guard let text = String(validating: octets, as: UTF8.self) else { return false }
+    return text.unicodeScalars.allSatisfy { scalar in
+      if scalar.isASCII { return true }
+      switch scalar.properties.generalCategory {
+      case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
+        .spacingMark, .decimalNumber:
+        return true
+      default: return false
+      }
+    }
   }
 
   static func isLiteral(_ octets: ArraySlice<UInt8>) -> Bool { literalAddress(octets) != nil }
