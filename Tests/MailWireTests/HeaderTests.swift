@@ -63,6 +63,7 @@ import Testing
     ),
     ("=?ISO-8859-1?Q?Olle_J=E4rnefors?= <ojarnef@admin.kth.se>", "Olle Järnefors <ojarnef@admin.kth.se>"),
     ("=?ISO-8859-1?Q?Patrik_F=E4ltstr=F6m?= <paf@nada.kth.se>", "Patrik Fältström <paf@nada.kth.se>"),
+    ("=?utf-8?q?a_?= =?utf-8?q?b_?=", "a b "),
     // RFC 2231 §5: a language behind the character set.
     ("=?US-ASCII*EN?Q?Keith_Moore?= <moore@cs.utk.edu>", "Keith Moore <moore@cs.utk.edu>"),
   ])

@@ -53,11 +53,16 @@ public enum EncodedWord {
     let decoded: [UInt8]
     switch octets[first + 1].asciiLowercased {
     case 0x62: decoded = TransferEncoding.decodeBase64(encoded).octets
-    case 0x71: decoded = TransferEncoding.decodeQuotedPrintable(encoded.map { $0 == 0x5F ? 0x20 : $0 }).octets
+    case 0x71: decoded = TransferEncoding.decodeQuotedPrintable(spaced(encoded)).octets
     default: return nil
     }
     guard Charset(charset) != nil || decoded.allSatisfy({ $0 < 128 }) else { return nil }
     return (charset, decoded, end + 2)
+  }
+
+  /// An underscore is always a blank (RFC 2047 §4.2 (2)), also where quoted-printable would drop one.
+  private static func spaced(_ encoded: ArraySlice<UInt8>) -> [UInt8] {
+    encoded.flatMap { $0 == 0x5F ? [0x3D, 0x32, 0x30] : [$0] }
   }
 
   /// The encoded words, each of at most 75 octets, that carry a text in UTF-8; in Q where that is the shorter form, else in B.
