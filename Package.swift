@@ -97,7 +97,7 @@ let package = Package(
     tests("HTTPClient", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
     tests("SQL", ["EventLoop", "Octets"]),
     tests("ServiceKit", [arguments, "EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
-    tests("Nameserver", ["DNSWire", "EventLoop", "Octets", "ServiceKit"]),
+    tests("Nameserver", ["DNSWire", "EventLoop", "HTTPWire", "Octets", "ServiceKit"]),
     tests("Resolver", ["DNSWire", "EventLoop", "Octets"]),
     tests(
       "Registrar",

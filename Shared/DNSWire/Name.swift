@@ -146,4 +146,18 @@ extension Name: Comparable {
     }
     return !rights.isEmpty
   }
+
+  /// Octets whose plain order is the canonical order of names: to sort many names, make each key once.
+  public var canonicalKey: [UInt8] {
+    var key: [UInt8] = []
+    key.reserveCapacity(wire.count)
+    for label in labels.reversed() {
+      // A label ends with 0, which must not be mistaken for its octets 0 and 1.
+      for octet in label {
+        if octet <= 1 { key += [1, octet + 1] } else { key.append(octet.asciiLowercased) }
+      }
+      key.append(0)
+    }
+    return key
+  }
 }

@@ -41,9 +41,12 @@ struct NameTests {
   @Test func canonicalOrderIsThatOfRFC4034() throws {
     let ordered = try [
       "example.", "a.example.", "yljkjljk.a.example.", "Z.a.example.", "zABC.a.EXAMPLE.", "z.example.",
-      #"\001.z.example."#, "*.z.example.", #"\200.z.example."#,
+      #"\000.z.example."#, #"\000\000.z.example."#, #"\001.z.example."#, #"\001\000.z.example."#, "*.z.example.",
+      #"\200.z.example."#,
     ].map { try #require(Name($0)) }
     #expect(ordered.reversed().sorted() == ordered)
+    let keyed = ordered.reversed().sorted { $0.canonicalKey.lexicographicallyPrecedes($1.canonicalKey) }
+    #expect(keyed == ordered)
   }
 
   @Test func descriptionReadsBackAsTheSameName() throws {

@@ -57,11 +57,11 @@ struct Zone: Sendable {
 
   /// In canonical order, the apex first and there the SOA before all else.
   var sortedRRsets: [RRset] {
-    rrsets.values.sorted { left, right in
-      if left.name != right.name { return left.name < right.name }
-      if (left.type == .soa) != (right.type == .soa) { return left.type == .soa }
-      return left.type.rawValue < right.type.rawValue
+    let keyed = rrsets.values.map { (key: $0.name.canonicalKey, rank: $0.type == .soa ? 0 : $0.type.rawValue, set: $0) }
+    let sorted = keyed.sorted { left, right in
+      left.key == right.key ? left.rank < right.rank : left.key.lexicographicallyPrecedes(right.key)
     }
+    return sorted.map(\.set)
   }
 
   /// What is served, as records.

@@ -1,0 +1,102 @@
+import DNSWire
+import EventLoop
+import FoundationEssentials
+import Octets
+import ServiceKit
+import Testing
+
+@testable import Nameserver
+
+/// Zones from a change to the answer, and over a restart.
+struct ZoneKeeperTests {
+  final class Bench: Sendable {
+    let loop: EventLoop
+    let server: DNSLoop
+    let keeper: ZoneKeeper
+    let directory: String
+    private let isKept: Bool
+
+    init(directory: String? = nil) async throws {
+      self.directory = directory ?? FileManager.default.temporaryDirectory.path + "/zones-\(UUID().uuidString)"
+      isKept = directory != nil
+      try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
+      loop = try EventLoop.start(name: "test")
+      server = DNSLoop(on: loop, limits: ServerLimits(), metrics: ServerMetrics(Metrics()))
+      keeper = ZoneKeeper(
+        on: loop, database: try ZoneDatabase(path: self.directory + "/zones.sqlite"), pool: BlockingPool(threads: 2),
+        loops: [server], clock: WorldClock(on: loop))
+      try await keeper.start()
+    }
+
+    func ask(_ name: String) async throws -> [String] {
+      let query = Message(id: 1, question: Question(name: try #require(Name(name)), type: .a)).encoded()
+      let framed = [UInt8(query.count >> 8), UInt8(query.count & 255)] + query
+      let answer = await server.answer(framed)
+      return try Message(decoding: Array(answer.dropFirst(2))).answers.map(\.data.text)
+    }
+
+    func remove() { try? FileManager.default.removeItem(atPath: directory) }
+  }
+
+  @Test func aChangeIsServedAndOutlivesARestart() async throws {
+    let bench = try await Bench()
+    defer { bench.remove() }
+    let zone = try TestServer.zone("example", "www A 192.0.2.1\nalias CNAME www\ntext TXT \"a b\" \"\\\"\"\n")
+    let made = try await bench.keeper.create(zone)
+    #expect(try await bench.ask("www.example") == ["192.0.2.1"])
+    let change = try ZoneChangeTests.change(.replace, "www.example", .a, ["192.0.2.2"])
+    let changed = try await bench.keeper.change(zone.name, if: { $0 == made.revision }) { try $0.apply([change]) }
+    #expect(try await bench.ask("www.example") == ["192.0.2.2"])
+    #expect(Serial.isNewer(changed.zone.soa?.serial ?? 0, than: 1) && changed.revision > made.revision)
+    let again = try await Bench(directory: bench.directory)
+    let stored = try await again.keeper.zone(zone.name)
+    #expect(stored.zone.rrsets == changed.zone.rrsets && stored.revision == changed.revision)
+    #expect(try await again.ask("www.example") == ["192.0.2.2"])
+    try await again.keeper.delete(zone.name, if: { _ in true })
+    #expect(try await again.ask("www.example") == [])
+    #expect(await again.keeper.all().isEmpty)
+  }
+
+  @Test func aRefusedChangeLeavesEverythingAsItWas() async throws {
+    let bench = try await Bench()
+    defer { bench.remove() }
+    let made = try await bench.keeper.create(try TestServer.zone("example", "www A 192.0.2.1\n"))
+    let good = try ZoneChangeTests.change(.replace, "www.example", .a, ["192.0.2.2"])
+    let bad = try ZoneChangeTests.change(.replace, "www.example", .cname, ["other.example."])
+    await #expect(throws: ZoneViolation.self) {
+      try await bench.keeper.change(made.zone.name, if: { _ in true }) { try $0.apply([good, bad]) }
+    }
+    await #expect(throws: ZoneFailure.self) {
+      try await bench.keeper.change(made.zone.name, if: { _ in false }) { try $0.apply([good]) }
+    }
+    await #expect(throws: ZoneFailure.self) { try await bench.keeper.create(made.zone) }
+    #expect(try await bench.ask("www.example") == ["192.0.2.1"])
+    #expect(try await bench.keeper.zone(made.zone.name).revision == made.revision)
+  }
+
+  @Test func changesOfOneZoneAtOnceAreAllMade() async throws {
+    let bench = try await Bench()
+    defer { bench.remove() }
+    let made = try await bench.keeper.create(try TestServer.zone("example", ""))
+    let keeper = bench.keeper
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 1...20 {
+        let change = try ZoneChangeTests.change(.replace, "h\(number).example", .a, ["192.0.2.\(number)"])
+        group.addTask { try await keeper.change(made.zone.name, if: { _ in true }) { try $0.apply([change]) } }
+      }
+      try await group.waitForAll()
+    }
+    let stored = try await keeper.zone(made.zone.name)
+    #expect(stored.revision == made.revision + 20 && stored.zone.rrsets.count == 21)
+    for number in 1...20 { #expect(try await bench.ask("h\(number).example") == ["192.0.2.\(number)"]) }
+  }
+}
+
+extension DNSLoop {
+  /// What a connection would be answered.
+  func answer(_ octets: [UInt8]) -> [UInt8] {
+    var output: [UInt8] = []
+    _ = unsafe respond(stream: octets.span.bytes, into: &output)
+    return output
+  }
+}
