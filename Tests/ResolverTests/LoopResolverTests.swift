@@ -124,6 +124,50 @@ struct LoopResolverTests {
     loop.stop()
   }
 
+  @Test func whatIsTooMuchForOneLoopIsAnsweredAsAFailure() async throws {
+    let loop = try EventLoop.start(name: "resolver-test")
+    let server = WireServer(on: loop) { _ in [] }
+    let upstream = try await server.listen()
+    var setup = LoopResolver.Setup(
+      allowed: [try #require(IPNetwork("127.0.0.0/8"))], forwarders: [Forwarder(zone: .root, servers: [upstream])],
+      clock: { 1000 })
+    setup.limits.waiters = 3
+    let resolver = LoopResolver(on: loop, setup)
+    let address = try await resolver.listen(SocketAddress(ip: .loopbackV4, port: 0))
+    let answers = try await Self.ask((1...5).map { try Self.query("a.test", id: $0) }, address, loop)
+    // The last two are told at once, the others when the server has been silent for too long.
+    #expect(answers.prefix(2).map(\.header.id) == [4, 5])
+    #expect(answers.allSatisfy { $0.header.responseCode == .serverFailure } && answers.count == 5)
+    #expect(await resolver.waiting == 0)
+    loop.stop()
+  }
+
+  @Test func aTruncatedAnswerIsFetchedOverTCP() async throws {
+    let loop = try EventLoop.start(name: "resolver-test")
+    let outer = LoopResolver(
+      on: loop,
+      LoopResolver.Setup(
+        allowed: [try #require(IPNetwork("127.0.0.0/8"))], forwarders: [], clock: { 1000 }))
+    // One resolver is the other's server: what it has is larger than a datagram may be.
+    let name = try #require(Name("big.test"))
+    let records = (0..<200).map {
+      ResourceRecord(name: name, ttl: 60, data: .address(IPAddress(v4: 0x0A00_0000 + UInt32($0))))
+    }
+    await outer.keep(records)
+    let upstream = try await outer.listen(SocketAddress(ip: .loopbackV4, port: 0))
+    let resolver = LoopResolver(
+      on: loop,
+      LoopResolver.Setup(
+        allowed: [try #require(IPNetwork("127.0.0.0/8"))], forwarders: [Forwarder(zone: .root, servers: [upstream])],
+        clock: { 1000 }))
+    let address = try await resolver.listen(SocketAddress(ip: .loopbackV4, port: 0))
+    let answers = try await Self.ask([Self.query("big.test")], address, loop)
+    #expect(answers.first?.answers.count == 200)
+    #expect(await outer.counters.udpQueries == 1)
+    #expect(await outer.counters.tcpQueries == 1)
+    loop.stop()
+  }
+
   @Test func strangersAreRefused() async throws {
     let (resolver, address, server, loop) = try await Self.house(allowed: "10.0.0.0/8") { [Self.positive($0)] }
     let answers = try await Self.ask([Self.query("a.test")], address, loop)
@@ -154,5 +198,12 @@ struct LoopResolverTests {
     #expect(await resolver.sessions.isEmpty)
     await #expect(throws: IOError.self) { try await Self.ask([Self.query("a.test")], address, loop) }
     loop.stop()
+  }
+}
+
+extension LoopResolver {
+  /// Puts records into the cache.
+  fileprivate func keep(_ records: [ResourceRecord]) {
+    knowledge.cache.insert(records, .answer, now: setup.clock())
   }
 }

@@ -4,8 +4,8 @@ struct Limits: Sendable {
   var cacheBytes = 32 << 20
   /// Client questions being resolved at once on one loop; more are answered SERVFAIL.
   var lookUps = 2000
-  /// Clients waiting for one question.
-  var waiters = 500
+  /// Clients waiting for them; more are answered SERVFAIL too.
+  var waiters = 10_000
   /// TCP connections of all clients on one loop, and of one address.
   var connections = 512
   var connectionsPerAddress = 64

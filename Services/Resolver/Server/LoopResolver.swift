@@ -39,6 +39,8 @@ actor LoopResolver: DatagramOwner {
   var byKey: [LookUpKey: Int] = [:]
   var exchanges: [ExchangeKey: Exchange] = [:]
   var bySocket: [ObjectIdentifier: ExchangeKey] = [:]
+  /// Clients that wait for a look-up.
+  private(set) var waiting = 0
   var sockets: [UDPSocket] = []
   var listeners: [TCPListener] = []
   var sessions: [ObjectIdentifier: TCPSession] = [:]
@@ -154,14 +156,16 @@ actor LoopResolver: DatagramOwner {
   func lookUp(
     _ question: Question, cacheOnly: Bool = false, tracing: Bool = false, _ done: @escaping (Outcome, Packet) -> Void
   ) {
+    guard waiting < setup.limits.waiters else { return overload(question, done) }
     let lookUp = LookUp(question, cacheOnly: cacheOnly, tracing: tracing)
     if let key = lookUp.key, let running = byKey[key].flatMap({ lookUps[$0] }) {
-      guard running.waiters.count < setup.limits.waiters else { return overload(question, done) }
       counters.coalesced += 1
+      waiting += 1
       running.waiters.append(done)
       return
     }
     guard lookUps.count < setup.limits.lookUps else { return overload(question, done) }
+    waiting += 1
     counters.walks += 1
     lastLookUp += 1
     let id = lastLookUp
@@ -194,6 +198,7 @@ actor LoopResolver: DatagramOwner {
 
   private func finish(_ id: Int, _ lookUp: LookUp, _ outcome: Outcome) {
     lookUps[id] = nil
+    waiting -= lookUp.waiters.count
     if let key = lookUp.key { byKey[key] = nil }
     if let timer = lookUp.deadline { loop.cancel(timer) }
     if outcome.code == .serverFailure { counters.serverFailures += 1 }
