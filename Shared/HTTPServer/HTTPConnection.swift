@@ -295,7 +295,9 @@ actor HTTPConnection: StreamOwner {
 
   func drained() {
     wakeWriter()
-    if phase == .head, !unused.isEmpty { resume() }
+    guard phase == .head else { return }
+    if isIdle { setDeadline(server.configuration.idleTimeout) }
+    if !unused.isEmpty { resume() }
   }
 
   func wakeWriter() {
