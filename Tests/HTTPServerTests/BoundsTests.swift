@@ -9,31 +9,45 @@ import Testing
 struct BoundsTests {
   @Test("a head that doesn't come is answered 408, and a silent client nothing")
   func slowHead() async throws {
-    try await withServer({ $0.headTimeout = .milliseconds(80) }, routes: ConnectionTests.routes) { server in
-      let slow = try await server.talk("GET / HTTP/1.1\r\nHost: a\r\n")
+    try await withServer({ $0.headTimeout = .milliseconds(200) }, routes: ConnectionTests.routes) { server in
+      let slow = try await answerInTime { try await server.talk("GET / HTTP/1.1\r\nHost: a\r\n") }
       #expect(slow.statusLine == "HTTP/1.1 408 Request Timeout")
-      #expect(try await server.talk() == "")
+      let silent = try await server.talk()
+      #expect(silent.isEmpty)
     }
   }
 
   @Test("a head that drips in is cut off all the same")
   func drippingHead() async throws {
-    try await withServer({ $0.headTimeout = .milliseconds(100) }, routes: ConnectionTests.routes) { server in
-      let client = try await server.connect()
-      try await client.write(Array("GET / HTTP/1.1\r\nX: ".utf8))
-      var answer: [UInt8] = []
-      while answer.isEmpty {
-        try await client.write([0x78])
-        answer = (try? await client.read(timeout: .milliseconds(10))) ?? []
+    try await withServer({ $0.headTimeout = .milliseconds(200) }, routes: ConnectionTests.routes) { server in
+      let answer = try await answerInTime {
+        let client = try await server.connect()
+        try await client.write(Array("GET / HTTP/1.1\r\nX: ".utf8))
+        let drip = Task {
+          while !Task.isCancelled {
+            try await client.write([0x78])
+            await server.loop.sleep(for: .milliseconds(5))
+          }
+        }
+        defer { drip.cancel() }
+        return withoutDates(try await client.read(timeout: .seconds(20)))
       }
-      #expect(withoutDates(answer).statusLine == "HTTP/1.1 408 Request Timeout")
-      await client.close()
+      #expect(answer.statusLine == "HTTP/1.1 408 Request Timeout")
     }
+  }
+
+  /// On a machine so busy that a connection's first octets come after the deadline, it ends in silence: then once more.
+  private func answerInTime(_ attempt: () async throws -> String) async throws -> String {
+    for _ in 0..<20 {
+      let answer = try await attempt()
+      if !answer.isEmpty { return answer }
+    }
+    return ""
   }
 
   @Test("content that stops coming is answered 408")
   func slowContent() async throws {
-    try await withServer({ $0.contentTimeout = .milliseconds(80) }, routes: ConnectionTests.routes) { server in
+    try await withServer({ $0.contentTimeout = .milliseconds(300) }, routes: ConnectionTests.routes) { server in
       let answer = try await server.talk("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nabc")
       #expect(answer.statusLine == "HTTP/1.1 408 Request Timeout")
     }
@@ -41,7 +55,7 @@ struct BoundsTests {
 
   @Test("an idle connection ends")
   func idle() async throws {
-    try await withServer({ $0.idleTimeout = .milliseconds(80) }, routes: ConnectionTests.routes) { server in
+    try await withServer({ $0.idleTimeout = .milliseconds(300) }, routes: ConnectionTests.routes) { server in
       let answer = try await server.talk("GET /now/x HTTP/1.1\r\nHost: a\r\n\r\n")
       #expect(answer == ConnectionTests.answer("x"))
     }
