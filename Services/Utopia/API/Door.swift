@@ -57,8 +57,8 @@ struct Door: Sendable {
 
   func refusal(_ method: String, _ path: String, _ reply: Reply) -> Trouble {
     let problem = reply.json
-    let reason = [problem["title"], problem["detail"], problem["error"]].compactMap { $0?.string }
-    return Trouble("\(method) \(url)\(path): \(reply.status) \(reason.joined(separator: ": "))")
+    let reason = problem["detail"] ?? problem["error"] ?? problem["title"]
+    return Trouble("\(method) \(url)\(path): \(reply.status) \(reason?.text ?? "without a reason")")
   }
 }
 

@@ -45,7 +45,11 @@ struct Seeder: Sendable {
         summary.kept += 1
       } else {
         let body: JSON = ["name": .string(zone.name), "kind": "Native", "zone": .string(zone.text)]
-        try await door.ask("POST", path, body)
+        do throws(Trouble) {
+          try await door.ask("POST", path, body)
+        } catch {
+          throw Trouble("the world file's zone \(zone.name): \(error)")
+        }
         summary.made += 1
       }
     }
