@@ -160,14 +160,18 @@ actor HTTPConnection: StreamOwner {
     serial += 1
     isAnswered = false
     contentEnd = nil
-    content.removeAll(keepingCapacity: true)
+    if !content.isEmpty { content.removeAll(keepingCapacity: true) }
     let head = parser.head
     started = loop.now
     clearDeadline()
-    decoder = BodyDecoder(head.framing, limits: server.configuration.limits)
     mayContinue = head.expectsContinue
-    phase = decoder.isFinished ? .answering : .content
-    if decoder.isFinished { contentEnd = .complete }
+    if head.framing == .none {
+      phase = .answering
+      contentEnd = .complete
+    } else {
+      phase = .content
+      decoder = BodyDecoder(head.framing, limits: server.configuration.limits)
+    }
     server.requests.add()
     dispatch(head)
   }
@@ -254,7 +258,7 @@ actor HTTPConnection: StreamOwner {
   }
 
   func trailers(of request: UInt64) -> [(name: String, value: String)] {
-    request == serial ? decoder.trailers : []
+    request == serial && decoder.isFinished ? decoder.trailers : []
   }
 
   func wakeReader() {
@@ -314,7 +318,9 @@ actor HTTPConnection: StreamOwner {
       producer?.cancel()
       finishStream(of: serial, failed: false)
     }
-    if isIdle { closeSoon() }
+    guard isIdle else { return }
+    // Nothing is owed to an idle client, so its end isn't waited for.
+    if stream.pendingOctets == 0 { end() } else { closeSoon() }
   }
 
   /// Whether nothing of a request is here.

@@ -77,6 +77,69 @@ struct BoundsTests {
     }
   }
 
+  @Test("a client that reads no answers gets no further ones made, and all of them once it reads")
+  func unreadAnswers() async throws {
+    let made = Atomic<Int>(0)
+    try await withServer(routes: { router in
+      router.get("/big") { _ in
+        made.add(1, ordering: .relaxed)
+        return .octets([UInt8](repeating: 0x78, count: 100_000), type: "text/plain")
+      }
+    }) { server in
+      let client = try await server.connect()
+      let requests = String(repeating: "GET /big HTTP/1.1\r\nHost: a\r\n\r\n", count: 499)
+      try await client.write(Array((requests + "GET /big HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").utf8))
+      while made.load(ordering: .relaxed) < 2 { await server.loop.sleep(for: .milliseconds(2)) }
+      await server.loop.sleep(for: .milliseconds(100))
+      #expect(made.load(ordering: .relaxed) < 500)
+      let count = try await countContent(client)
+      #expect(count > 500 * 100_000)
+      #expect(made.load(ordering: .relaxed) == 500)
+    }
+  }
+
+  @Test("while a handler doesn't read, the client waits; then nothing is missing")
+  func unreadContent() async throws {
+    let isHeld = Atomic<Bool>(true)
+    let size = 40_000_000
+    try await withServer(routes: { router in
+      router.post("/slow") { request in
+        while isHeld.load(ordering: .relaxed) { await request.loop.sleep(for: .milliseconds(2)) }
+        var count = 0
+        for try await portion in request.body {
+          #expect(portion.count <= 131_072)
+          count += portion.count
+        }
+        return .text("\(count)")
+      }
+    }) { server in
+      let client = try await server.connect()
+      let head = "POST /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: \(size)\r\n\r\n"
+      try await client.write(Array(head.utf8))
+      let content = [UInt8](repeating: 0x78, count: size)
+      await #expect(throws: IOError.self) { try await client.write(content, timeout: .milliseconds(200)) }
+      isHeld.store(false, ordering: .relaxed)
+      #expect(try await readAll(client).body == "\(size)")
+    }
+  }
+
+  @Test("several loops share one port")
+  func loops() async throws {
+    let router = Router()
+    ConnectionTests.routes(router)
+    let loops = try (0..<3).map { try EventLoop.start(name: "http-\($0)") }
+    defer { for loop in loops { loop.stop() } }
+    let server = HTTPServer(router: router)
+    let address = try server.listen(on: SocketAddress(ip: .loopbackV4, port: 0), loops: loops)
+    let clients = TestServer(loop: loops[0], server: server, address: address)
+    for index in 0..<20 {
+      let answer = try await clients.get("/later/\(index)")
+      #expect(answer.body == "\(index)")
+    }
+    await server.drain(within: .seconds(10), on: loops[0])
+    #expect(server.connectionCount == 0)
+  }
+
   @Test("connections over the bound of an address are turned away, and counted")
   func perAddress() async throws {
     try await withServer({ $0.connectionsPerAddress = 2 }, routes: ConnectionTests.routes) { server in
