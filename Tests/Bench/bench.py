@@ -98,7 +98,7 @@ class Bench:
     # HTTP
 
     def http(self):
-        ours = self.ours("resolver", "http", 18055, "--dns", "127.0.0.1:15390")
+        ours = self.ours("resolver", "http", 18055, "--dns", "127.0.0.1:15390", "--root-hint", "127.0.0.1")
         body = call("http://127.0.0.1:18055/healthz").decode().strip().replace("'", "")
         nginx = self.keep(peers.nginx(self.folder("nginx"), 18080, body))
         port = {"ours": 18055, "nginx": 18080}
@@ -231,7 +231,7 @@ request = function() return batch end
 
     def idle(self):
         for number, (name, flags) in enumerate([
-            ("nameserver", ["--dns", "127.0.0.1:15320"]), ("resolver", ["--dns", "127.0.0.1:15321"]), ("registrar", []),
+            ("nameserver", ["--dns", "127.0.0.1:15320"]), ("resolver", ["--dns", "127.0.0.1:15321", "--root-hint", "127.0.0.1"]), ("registrar", []),
             ("mail", ["--hostname", "x.example", "--domain", "x.example", "--smtp", "127.0.0.1:12530"]),
         ]):
             one = self.ours(name, f"idle-{name}", 18060 + number, *flags)

@@ -1,4 +1,5 @@
 """The OpenAPI files say what the services do: the same operations, and answers as described."""
+import os
 import pathlib
 import re
 
@@ -45,4 +46,7 @@ def test_schemathesis_finds_nothing(name, services):
     run(
         ROOT / ".venv/bin/schemathesis", "--config-file", here / "schemathesis.toml", "run",
         ROOT / "openapi" / f"{name}.yaml", "--url", service.url, "-H", f"Authorization: Bearer {TOKEN}", "--checks", "all",
-        "--max-examples", "15", "--seed", "1", "--warnings", "off", "--no-color", timeout=900, cwd=service.directory)
+        # A live stream has no end to wait for and events instead of a document: the end-to-end tests read it.
+        "--exclude-path", "/v1/events",
+        "--max-examples", "15", "--seed", "1", "--warnings", "off", "--no-color", timeout=900, cwd=service.directory,
+        env=dict(os.environ, SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=str(here), PYTHONDONTWRITEBYTECODE="1"))

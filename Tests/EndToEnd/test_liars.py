@@ -58,7 +58,7 @@ def liars(shared_net):
             other.id = query.id
             return [answer(other, [("other.evil.", "A", "192.0.2.6")]), honest]
         if name.startswith("garbage"):
-            return [b"", b"\0" * 11, query.to_wire()[:2] + b"\x84\0\0\1\0\1\0\0\0\0\xc0\x0c", honest]
+            return [b"", b"\0" * 11, bytes([query.id >> 8, query.id & 255 ^ 1]) + b"\x84\0\0\1\0\1\0\0\0\0\xc0\x0c", honest]
         return [honest]
 
     servers = [Liar(at("9.1"), root), Liar(at("9.2"), evil), Liar(at("9.3"), bank)]
