@@ -71,7 +71,7 @@ struct MailCommand: ParsableCommand {
     let store = try Store(
       directory: try service.dataDirectory().path, settings: settings, pool: pool,
       passwords: try .scrypt(in: pool), now: { clock.now.seconds })
-    service.onReady("store") { try await store.database.probe() }
+    service.onReady("store") { try await store.check() }
     service.onReset { try await store.reset() }
     service.onBackup { try await store.backUp(to: $0) }
     service.onDrain { try? await pool.run { store.database.close() } }

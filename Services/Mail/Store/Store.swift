@@ -35,6 +35,8 @@ final class Store: Sendable {
   let passwords: Passwords
   let now: @Sendable () -> Int64
   let directory = Lock(Directory())
+  /// The last thing that was to be kept did not fit on the disk.
+  private let isFull = Lock(false)
 
   /// Opens or makes the store in a directory that is already locked for this process. Blocks.
   /// - Parameter now: the world clock, seconds since 1970.
@@ -95,10 +97,33 @@ final class Store: Sendable {
   /// A durable write; a full disk is told as `StoreError.full`.
   func write<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value {
     do {
-      return try await database.write(body)
+      let value = try await database.write(body)
+      noteRoom(true)
+      return value
     } catch let error as SQLError where error.kind == .full {
+      noteRoom(false)
       throw StoreError.full
     }
+  }
+
+  func noteRoom(_ isThere: Bool) { isFull.withLock { $0 = !isThere } }
+
+  /// Whether work can go on. A small write may still fit where a letter did not, so after a letter that did not fit there has
+  /// to be room for one again.
+  /// - Throws: `StoreError.full`, or what is wrong with the database.
+  func check() async throws {
+    try await database.probe()
+    guard isFull.withLock({ $0 }) else { return }
+    let (files, name) = (files, BodyFiles.newName())
+    do {
+      try await pool.run {
+        try files.write([UInt8](repeating: 0x20, count: BodyFiles.rowLimit), as: name)
+        files.remove(name)
+      }
+    } catch {
+      throw StoreError.full
+    }
+    noteRoom(true)
   }
 
   // MARK: Where an address leads

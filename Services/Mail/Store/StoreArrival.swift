@@ -75,6 +75,7 @@ extension Store {
         return Summary.of(content)
       }
     } catch let failure as BodyFiles.Failure where failure.isFull {
+      noteRoom(false)
       throw StoreError.full
     }
     arrival.row = []
