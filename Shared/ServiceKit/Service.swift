@@ -129,6 +129,8 @@ public final class Service: Sendable {
   private func makeServer() -> HTTPServer {
     var configuration = HTTPServer.Configuration()
     let log = log
+    let clock = clock
+    configuration.clock = { clock.now.seconds }
     configuration.onError = { log.error("a handler failed: \($0)") }
     if options.logsAccess {
       configuration.onAccess = { record in
