@@ -2,7 +2,7 @@
 SWIFT ?= swift
 RELEASE = -c release --static-swift-stdlib
 # What `make test` runs; a part alone is `make test PARTS=unit`.
-PARTS ?= unit fuzz end-to-end
+PARTS ?= unit fuzz contract end-to-end
 
 .PHONY: up build test threads bench fuzz compose-test dist format clean
 
