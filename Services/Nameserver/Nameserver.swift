@@ -6,7 +6,7 @@ import SQL
 import ServiceKit
 
 /// An authoritative name server with a zone API.
-@main struct Nameserver: ParsableCommand {
+@main struct Nameserver: ServiceCommand {
   static let configuration = CommandConfiguration(
     commandName: "utopia-nameserver", abstract: "Serves DNS zones over UDP and TCP, administered by REST.")
 
