@@ -1,4 +1,5 @@
 import EventLoop
+import FoundationEssentials
 import Glibc
 import MailWire
 import SQL
@@ -16,7 +17,10 @@ final class TestStore: Sendable {
   init(domains: [String] = ["hamburger.edu"], catchMode: Int? = nil, at path: String? = nil) throws {
     let clock = TestClock()
     self.path = path ?? "/tmp/mailtest.\(UInt64.random(in: 0 ... .max))"
-    if path == nil { _ = unsafe mkdir(self.path, 0o700) }
+    if path == nil {
+      _ = unsafe mkdir(self.path, 0o700)
+      TestDirectories.removeAtExit(self.path)
+    }
     self.clock = clock
     store = try Store(
       directory: self.path,
@@ -41,6 +45,23 @@ final class TestStore: Sendable {
   }
 
   func bodies() async throws -> Int { try await store.database.read { try $0.integer("SELECT COUNT(*) FROM body") } }
+}
+
+/// Stores outlive the tests' variables, so their directories go when the process ends.
+enum TestDirectories {
+  private static let made = Lock<[String]>([])
+  private static let isRegistered: Bool = atexit { TestDirectories.removeAll() } == 0
+
+  static func removeAtExit(_ path: String) {
+    guard isRegistered else { return }
+    made.withLock { $0.append(path) }
+  }
+
+  private static func removeAll() {
+    for path in made.withLock({ $0 }) {
+      try? FileManager.default.removeItem(atPath: path)
+    }
+  }
 }
 
 final class TestClock: Sendable {
