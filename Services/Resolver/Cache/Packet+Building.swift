@@ -3,7 +3,7 @@ import DNSWire
 extension Packet {
   /// Encodes the outcome of a question.
   /// - Parameter now: world seconds at which the outcome's TTLs hold.
-  init(_ question: Question, _ outcome: Outcome, now: Int64) {
+  convenience init(_ question: Question, _ outcome: Outcome, now: Int64) {
     var header = Header(id: 0)
     header.isResponse = true
     header.recursionAvailable = true

@@ -1,5 +1,6 @@
 /// A response encoded once and sent many times: header, question and records without OPT, and where its TTLs stand.
-struct Packet {
+/// A class, so that to find and send one is to count one reference.
+final class Packet: Sendable {
   /// The message; its id, RD, CD and question's case are the asker's and written anew each time.
   let bytes: [UInt8]
   let questionEnd: Int
@@ -14,6 +15,19 @@ struct Packet {
   let expires: Int64
 
   static let headerSize = 12
+
+  init(
+    bytes: [UInt8], questionEnd: Int, ttls: [UInt16], rotating: Range<Int>, rotatingSize: Int, stored: Int64,
+    expires: Int64
+  ) {
+    self.bytes = bytes
+    self.questionEnd = questionEnd
+    self.ttls = ttls
+    self.rotating = rotating
+    self.rotatingSize = rotatingSize
+    self.stored = stored
+    self.expires = expires
+  }
 
   /// Writes the answer to one query.
   /// - Parameters:

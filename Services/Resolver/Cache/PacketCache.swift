@@ -5,20 +5,17 @@ import Octets
 /// An open-addressing table over a slab; eviction is second chance, an approximation of least recently used that writes
 /// one flag a hit. Everything in it is derived from the record cache and may be dropped at any time.
 struct PacketCache {
-  private struct Entry {
-    var hash: UInt64
-    var packet: Packet
-    var used: Bool
-    var cost: Int
-  }
-
   /// Entry and table slots, array headers and allocator slack.
   static let overhead = 256
 
   let limit: Int
   private(set) var bytes = 0
   private(set) var count = 0
-  private var entries: [Entry?] = []
+  /// The slab, as arrays of the same length so that a probe touches hashes alone. A vacant position has no packet.
+  private var hashes: [UInt64] = []
+  private var packets: [Packet?] = []
+  private var costs: [Int] = []
+  private var used: [Bool] = []
   private var vacant: [Int] = []
   /// Positions of entries by hash, -1 where empty; the count is a power of two.
   private var table: [Int32]
@@ -35,8 +32,8 @@ struct PacketCache {
     _ query: ClientQuery, _ message: RawSpan, now: Int64, limit: Int, to output: inout [UInt8]
   ) -> Bool {
     guard let position = find(query, message) else { return false }
-    entries[position]?.used = true
-    guard let packet = entries[position]?.packet, packet.expires > now else {
+    used[position] = true
+    guard let packet = packets[position], packet.expires > now else {
       remove(at: position)
       return false
     }
@@ -52,14 +49,19 @@ struct PacketCache {
     if let old = find(query, message) { remove(at: old) }
     while bytes + cost > limit, count > 0 { evictOne() }
     if (count + 1) * 4 > table.count * 3 { grow() }
-    let entry = Entry(hash: query.hash, packet: packet, used: false, cost: cost)
     let position: Int
     if let free = vacant.popLast() {
       position = free
-      entries[position] = entry
+      hashes[position] = query.hash
+      packets[position] = packet
+      costs[position] = cost
+      used[position] = false
     } else {
-      position = entries.count
-      entries.append(entry)
+      position = packets.count
+      hashes.append(query.hash)
+      packets.append(packet)
+      costs.append(cost)
+      used.append(false)
     }
     place(position, query.hash)
     bytes += cost
@@ -78,7 +80,7 @@ struct PacketCache {
     while true {
       let position = Int(table[slot])
       if position < 0 { return nil }
-      if let entry = entries[position], entry.hash == query.hash, matches(entry.packet, query, message) {
+      if hashes[position] == query.hash, let packet = packets[position], matches(packet, query, message) {
         return position
       }
       slot = (slot + 1) & mask
@@ -102,14 +104,14 @@ struct PacketCache {
   }
 
   private mutating func remove(at position: Int) {
-    guard let entry = entries[position] else { return }
+    guard packets[position] != nil else { return }
     let mask = table.count - 1
-    var slot = Int(truncatingIfNeeded: entry.hash) & mask
+    var slot = Int(truncatingIfNeeded: hashes[position]) & mask
     while Int(table[slot]) != position { slot = (slot + 1) & mask }
     // Closes the gap, so that no probe stops short of an entry behind it.
     var next = (slot + 1) & mask
     while table[next] >= 0 {
-      let home = entries[Int(table[next])].map { Int(truncatingIfNeeded: $0.hash) & mask } ?? next
+      let home = Int(truncatingIfNeeded: hashes[Int(table[next])]) & mask
       if (next - home) & mask >= (next - slot) & mask {
         table[slot] = table[next]
         slot = next
@@ -117,20 +119,20 @@ struct PacketCache {
       next = (next + 1) & mask
     }
     table[slot] = -1
-    entries[position] = nil
+    packets[position] = nil
     vacant.append(position)
-    bytes -= entry.cost
+    bytes -= costs[position]
     count -= 1
   }
 
   private mutating func evictOne() {
     while true {
-      if hand >= entries.count { hand = 0 }
+      if hand >= packets.count { hand = 0 }
       let position = hand
       hand += 1
-      guard let entry = entries[position] else { continue }
-      if entry.used {
-        entries[position]?.used = false
+      guard packets[position] != nil else { continue }
+      if used[position] {
+        used[position] = false
       } else {
         remove(at: position)
         return
@@ -140,8 +142,6 @@ struct PacketCache {
 
   private mutating func grow() {
     table = [Int32](repeating: -1, count: table.count * 2)
-    for (position, entry) in entries.enumerated() {
-      if let entry { place(position, entry.hash) }
-    }
+    for position in packets.indices where packets[position] != nil { place(position, hashes[position]) }
   }
 }
