@@ -76,7 +76,7 @@ extension RegistrarAPI {
     let body = try await body(Bodies.NameServersIn.self, of: request).value
     let servers = try Bodies.nameServers(body.nameServers, of: name)
     let domain = try await store.setNameServers(
-      name, servers, ifMatch: request.header("if-match"), by: principal, now: clock.now)
+      name, servers, ifMatch: try ifMatch(request), by: principal, now: clock.now)
     return try await carriedOut(domain, .ok, request)
   }
 
@@ -88,7 +88,7 @@ extension RegistrarAPI {
     let now = clock.now
     let latest = Term.end(of: now, years: Term.longest)
     let domain = try await store.renew(
-      name, ifMatch: request.header("if-match"), by: principal, key: try repeatKey(request, octets), now: now
+      name, ifMatch: try ifMatch(request), by: principal, key: try repeatKey(request, octets), now: now
     ) { end in
       guard let new = Term.end(of: end, years: body.years), let latest, new <= latest else { return nil }
       return new
@@ -100,7 +100,7 @@ extension RegistrarAPI {
   func deleteDomain(_ request: Request) async throws -> Response {
     let principal = try await principal(request)
     let name = try name(request)
-    try await store.delete(name, ifMatch: request.header("if-match"), by: principal, now: clock.now)
+    try await store.delete(name, ifMatch: try ifMatch(request), by: principal, now: clock.now)
     await publisher.carryOut(name, trace: trace(request))
     await publisher.setAlarm()
     guard let left = try await store.domain(name), left.order?.kind.isFinal == true else { return .empty() }

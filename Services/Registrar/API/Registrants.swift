@@ -9,7 +9,7 @@ extension RegistrarAPI {
     let limit = try limit(request)
     var after = 0
     if let cursor = request.query("cursor") {
-      guard let id = Array(cursor.utf8).parsedDecimal(as: Int.self) else {
+      guard cursor.utf8.count <= 15, let id = Array(cursor.utf8).parsedDecimal(as: Int.self) else {
         throw Problem(400, "The cursor is not one that this list gave.", field: "cursor")
       }
       after = id

@@ -78,6 +78,14 @@ struct RegistrarAPI: Sendable {
     return RepeatKey(key: key, request: Array("\(request.method.rawValue) \(request.path)\n".utf8) + octets)
   }
 
+  func ifMatch(_ request: Request) throws -> String? {
+    guard let field = request.header("if-match") else { return nil }
+    guard field.utf8.count <= 200 else {
+      throw Problem(400, "If-Match must be an ETag that this domain had, or a few of them.", field: "If-Match")
+    }
+    return field
+  }
+
   func trace(_ request: Request) -> TraceContext? {
     request.header("traceparent").flatMap { TraceContext(traceparent: $0) }
   }
