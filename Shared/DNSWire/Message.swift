@@ -89,8 +89,8 @@ public struct Message: Hashable, Sendable {
 }
 
 extension Message {
-  /// The message in wire format, of at most `limit` octets. Where it does not fit, whole RRsets are left out from the end: of the
-  /// additional section in silence, of the others with TC set (RFC 2181 §9). OPT always stays.
+  /// The message in wire format, of at most `limit` octets. Where it does not fit, whole RRsets are left out from the
+  /// end: of the additional section in silence, of the others with TC set (RFC 2181 §9). OPT always stays.
   /// - Parameter limit: at least the length of header, questions and OPT.
   public func encoded(limit: Int = Message.maximumLength) -> [UInt8] {
     var writer = MessageWriter()

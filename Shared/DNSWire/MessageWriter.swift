@@ -4,7 +4,8 @@ import Octets
 public struct MessageWriter: Sendable {
   public private(set) var bytes: [UInt8] = []
   private let compressing: Bool
-  /// Names already written: the hash of each suffix and where it stands. Bounded, so that a message of many names stays linear.
+  /// Names already written: the hash of each suffix and where it stands. Bounded, so that a message of many names
+  /// stays linear.
   private var suffixes: [(hash: UInt32, offset: UInt16)] = []
   private static let maximumSuffixes = 256
 

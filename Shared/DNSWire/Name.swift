@@ -136,7 +136,8 @@ extension Name: Hashable {
 }
 
 extension Name: Comparable {
-  /// Canonical order (RFC 4034 §6.1): by label from the right, each as lower-case octets; a name comes before those below it.
+  /// Canonical order (RFC 4034 §6.1): by label from the right, each as lower-case octets; a name comes before those
+  /// below it.
   public static func < (left: Name, right: Name) -> Bool {
     var (lefts, rights) = (left.labels, right.labels)
     while let a = lefts.popLast() {

@@ -45,8 +45,8 @@ extension TextError: CustomStringConvertible {
 }
 
 extension Name {
-  /// Reads presentation format (RFC 1035 §5.1), `\X` and `\DDD` escapes included. Text without a final dot is put before
-  /// `origin`; "@" alone is the origin.
+  /// Reads presentation format (RFC 1035 §5.1), `\X` and `\DDD` escapes included. Text without a final dot is put
+  /// before `origin`; "@" alone is the origin.
   /// - Parameter origin: the root by default, so that "example.com" and "example.com." are one.
   public init(text: some Sequence<UInt8>, origin: Name? = .root) throws(TextError) {
     let octets = Array(text)

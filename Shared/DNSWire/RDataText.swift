@@ -92,7 +92,8 @@ struct FieldReader {
 }
 
 extension RData {
-  /// RDATA in presentation format, such as `10 mail.example.com.` for MX; any type may be written as `\# length hex` (RFC 3597 §5).
+  /// RDATA in presentation format, such as `10 mail.example.com.` for MX; any type may be written as `\# length hex`
+  /// (RFC 3597 §5).
   /// - Parameter origin: where names without a final dot belong; nil refuses them.
   public init(type: RecordType, text: some StringProtocol, origin: Name? = nil) throws(TextError) {
     var scanner = ZoneFileScanner(Array(text.utf8))

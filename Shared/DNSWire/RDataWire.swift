@@ -3,8 +3,8 @@ import Octets
 extension RData {
   /// RDATA of exactly the octets `range` of a message.
   ///
-  /// Names are expanded wherever a sender may have compressed them (RFC 3597 §4). A type of another class than IN whose meaning depends
-  /// on the class, and the empty RDATA of updates (RFC 2136 §2.4), stay as octets.
+  /// Names are expanded wherever a sender may have compressed them (RFC 3597 §4). A type of another class than IN
+  /// whose meaning depends on the class, and the empty RDATA of updates (RFC 2136 §2.4), stay as octets.
   /// - Parameter compressed: false where pointers have nothing to point into, as in `\#` text.
   public init(
     decoding message: RawSpan, range: Range<Int>, type: RecordType, class: RecordClass = .internet,

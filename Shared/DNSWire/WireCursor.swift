@@ -3,7 +3,8 @@ extension RawSpan {
   @inline(__always) func octet(_ offset: Int) -> UInt8 { unsafe unsafeLoad(fromByteOffset: offset, as: UInt8.self) }
 }
 
-/// A place in a message and the end of what may be read. The octets are handed in with each call, so it needs no lifetime of its own.
+/// A place in a message and the end of what may be read. The octets are handed in with each call, so it needs no
+/// lifetime of its own.
 struct WireCursor {
   var offset: Int
   var end: Int
@@ -45,7 +46,8 @@ struct WireCursor {
     try octets(end - offset, bytes)
   }
 
-  /// A name, expanded (RFC 1035 §4.1.4). Each pointer must lead strictly before the labels it was found in, so the walk ends.
+  /// A name, expanded (RFC 1035 §4.1.4). Each pointer must lead strictly before the labels it was found in, so the
+  /// walk ends.
   mutating func name(_ bytes: RawSpan, compressed: Bool = true) throws(WireError) -> Name {
     let start = offset
     var wire: [UInt8] = []

@@ -1,6 +1,7 @@
 import Octets
 
-/// Zone files in the master file format of RFC 1035 §5, with `$TTL` (RFC 2308 §4), TTL units and unknown types (RFC 3597 §5).
+/// Zone files in the master file format of RFC 1035 §5, with `$TTL` (RFC 2308 §4), TTL units and unknown types (RFC
+/// 3597 §5).
 public struct ZoneFile: Sendable {
   /// A record and the line it begins on, from 1.
   public struct Entry: Hashable, Sendable {

@@ -109,7 +109,8 @@ struct ResultView: Encodable {
   var result: String
 }
 
-/// A zone in a path: its name, other characters than letters, digits, "-", "_" and "." written as =XX; the root is "=2E".
+/// A zone in a path: its name, other characters than letters, digits, "-", "_" and "." written as =XX; the root is
+/// "=2E".
 enum ZoneID {
   static func text(_ name: Name) -> String {
     if name.isRoot { return "=2E" }

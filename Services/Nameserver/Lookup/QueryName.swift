@@ -49,7 +49,8 @@ struct QueryName {
     analyse(count)
   }
 
-  /// Puts the labels before suffix `label` before a new suffix (RFC 6672 §3); false, with nothing changed, when that is too long.
+  /// Puts the labels before suffix `label` before a new suffix (RFC 6672 §3); false, with nothing changed, when that
+  /// is too long.
   mutating func substitute(suffix label: Int, with octets: [UInt8], at offset: Int, count: Int) -> Bool {
     let prefix = Int(starts[label])
     guard prefix + count <= 255 else { return false }

@@ -133,7 +133,8 @@ struct ResponseWriter {
     put(0xC000 | UInt16(truncatingIfNeeded: isToOwner ? owner : apex), at: offset)
   }
 
-  /// Appends the addresses that belong to a set just written; TC when glue is left out without which the referral is useless.
+  /// Appends the addresses that belong to a set just written; TC when glue is left out without which the referral is
+  /// useless.
   mutating func appendAdditionals(_ tree: ZoneTree, of index: Int, apex: Int) {
     let set = tree.sets[index]
     for link in Int(set.firstAdditional)..<Int(set.firstAdditional + set.additionalCount) {

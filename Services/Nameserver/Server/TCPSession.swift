@@ -2,7 +2,8 @@ import DNSWire
 import EventLoop
 import Octets
 
-/// One TCP connection: queries with a length before each, answered in order (RFC 7766 §6.2.1.1), as many as the client likes.
+/// One TCP connection: queries with a length before each, answered in order (RFC 7766 §6.2.1.1), as many as the
+/// client likes.
 actor TCPSession: StreamOwner {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }

@@ -29,7 +29,8 @@ final class ZoneCatalog: Sendable {
     hashes = trees.map { $0.nodes[0].hash }
   }
 
-  /// The zone that is the nearest ancestor of `name` (RFC 1034 §4.3.2 step 2) and the label of `name` at which its apex begins.
+  /// The zone that is the nearest ancestor of `name` (RFC 1034 §4.3.2 step 2) and the label of `name` at which its
+  /// apex begins.
   /// - Parameter label: where to begin: 0, or 1 for what belongs to the parent's side of a cut.
   func nearestZone(_ name: borrowing QueryName, from label: Int = 0) -> (tree: Int, apex: Int)? {
     var label = label

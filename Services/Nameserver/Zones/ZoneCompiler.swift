@@ -106,7 +106,8 @@ struct ZoneCompiler {
         append(UInt16(truncatingIfNeeded: number))
       }
     default:
-      // A CNAME's target stays whole as well: the chain goes on from there, and what follows points at any of its suffixes.
+      // A CNAME's target stays whole as well: the chain goes on from there, and what follows points at any of its
+      // suffixes.
       octets += data.wire
     }
     let length = octets.count - dataStart

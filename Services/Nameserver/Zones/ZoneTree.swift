@@ -2,9 +2,9 @@ import DNSWire
 
 /// A zone as it is served: flat arrays, made once, never changed, shared by all loops.
 ///
-/// Records are encoded beforehand. Each begins with a compression pointer to its owner name, and names in its data that lie in the zone end
-/// in a pointer to the apex (or to the owner); where these stand in the message is known only when it is written, so the offsets of the
-/// pointers are kept beside it.
+/// Records are encoded beforehand. Each begins with a compression pointer to its owner name, and names in its data
+/// that lie in the zone end in a pointer to the apex (or to the owner); where these stand in the message is known
+/// only when it is written, so the offsets of the pointers are kept beside it.
 final class ZoneTree: Sendable {
   /// An owner name, or an empty non-terminal (RFC 4592 §2.2.2).
   struct Node {
@@ -14,7 +14,8 @@ final class ZoneTree: Sendable {
     var nameLength: Int16
     var setCount: Int16 = 0
     var firstSet: Int32 = 0
-    /// The topmost node at or above this one where the zone's authority ends (NS below the apex) or names are redirected (DNAME);
+    /// The topmost node at or above this one where the zone's authority ends (NS below the apex) or names are
+    /// redirected (DNAME);
     /// -1 for none.
     var cut: Int32 = -1
     /// The child `*`, or -1.
@@ -38,7 +39,8 @@ final class ZoneTree: Sendable {
   struct EncodedRecord {
     var offset: Int32
     var length: Int32
-    /// Where pointers stand, counted from the record's first octet; 0 for none. The highest bit: to the owner, else to the apex.
+    /// Where pointers stand, counted from the record's first octet; 0 for none. The highest bit: to the owner, else
+    /// to the apex.
     var pointers: (UInt16, UInt16) = (0, 0)
     static let toOwner: UInt16 = 0x8000
   }
