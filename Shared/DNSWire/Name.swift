@@ -4,6 +4,8 @@ import Octets
 public struct Name: Sendable {
   /// Octets of the longest name, the root's length octet included.
   public static let maximumLength = 255
+  /// Labels that fit in it, the root's aside.
+  static let maximumLabels = 127
   /// Octets of the longest label.
   public static let maximumLabelLength = 63
   public static let root = Name(uncheckedWire: [0])

@@ -47,7 +47,7 @@ struct WireCursor {
   }
 
   /// A name, expanded (RFC 1035 §4.1.4). Each pointer must lead strictly before the labels it was found in, so the
-  /// walk ends.
+  /// walk ends; and no more pointers than a name can have labels, so that it ends soon.
   mutating func name(_ bytes: RawSpan, compressed: Bool = true) throws(WireError) -> Name {
     let start = offset
     var wire: [UInt8] = []
@@ -55,6 +55,7 @@ struct WireCursor {
     var segment = offset
     var limit = end
     var after: Int?
+    var pointers = 0
     while true {
       guard position < limit else { throw .truncated(offset: position) }
       let length = bytes.octet(position)
@@ -74,7 +75,8 @@ struct WireCursor {
       case 3:
         guard position + 1 < limit else { throw .truncated(offset: limit) }
         let target = Int(length & 0x3F) << 8 | Int(bytes.octet(position + 1))
-        guard compressed, target < segment else { throw .badPointer(offset: position) }
+        pointers += 1
+        guard compressed, target < segment, pointers <= Name.maximumLabels else { throw .badPointer(offset: position) }
         if after == nil { after = position + 2 }
         // What a pointer leads to lies before it, whatever part of the message is being read.
         limit = segment

@@ -52,7 +52,7 @@ import Glibc
     defer { unsafe pthread_mutex_unlock(mutex) }
     guard !state.isStopped, state.queue.count < queueLimit else { return false }
     state.queue.append(work)
-    if state.idle > 0 {
+    if state.idle >= state.queue.count {
       unsafe pthread_cond_signal(condition)
     } else if state.threads < threadLimit {
       state.threads += 1

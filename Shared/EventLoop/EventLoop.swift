@@ -186,6 +186,8 @@ public protocol Selectable: AnyObject, Sendable {
   /// Runs the loop on the calling thread until `stop`.
   public func run() {
     thread.store(UInt(pthread_self()), ordering: .relaxed)
+    // `sendfile` has no flag against it, and a peer that has gone must not end the process.
+    SignalWatcher.block([SIGPIPE])
     defer { thread.store(0, ordering: .relaxed) }
     while true {
       runJobs()

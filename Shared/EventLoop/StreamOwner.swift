@@ -31,6 +31,8 @@ extension StreamOwner {
   private func turn(_ readiness: Readiness) {
     let stream = stream
     if readiness.contains(.write), !stream.flush() { return stream.end(stream.failure) }
+    // An owner that was told of the drained output may have closed the stream.
+    guard stream.phase != .closed else { return }
     if readiness.contains(.read), stream.isReading {
       if let count = stream.read() {
         if stream.phase == .lingering {

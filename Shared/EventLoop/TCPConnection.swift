@@ -8,7 +8,8 @@ public actor TCPConnection: StreamOwner {
   public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   public let stream: TCPStream
   private var input: [UInt8] = []
-  private var isAtEnd = false
+  /// The peer has said its last in order; what goes wrong later takes nothing of that back.
+  private var hasPeerFinished = false
   private var failure: IOError?
   private var reader: Waiter?
   private var writer: Waiter?
@@ -42,8 +43,8 @@ public actor TCPConnection: StreamOwner {
   /// The next octets, in whatever portions they come; empty at the end of the stream.
   public func read(timeout: Duration = .seconds(60)) async throws(IOError) -> [UInt8] {
     while input.isEmpty {
+      if hasPeerFinished { return [] }
       if let failure { throw failure }
-      if isAtEnd { return [] }
       let error = await withCheckedContinuation { continuation in
         reader?.continuation.resume(returning: .closed)
         let timer = loop.after(timeout) { self.assumeIsolated { $0.wakeReader(.timedOut) } }
@@ -53,7 +54,7 @@ public actor TCPConnection: StreamOwner {
     }
     var octets: [UInt8] = []
     swap(&octets, &input)
-    if !isAtEnd { stream.resumeReading() }
+    if !hasPeerFinished { stream.resumeReading() }
     return octets
   }
 
@@ -91,16 +92,16 @@ public actor TCPConnection: StreamOwner {
   }
 
   public func peerFinished() {
-    isAtEnd = true
+    hasPeerFinished = true
     wakeReader(nil)
   }
 
   public func drained() { wakeWriter(nil) }
 
   public func ended(_ error: IOError?) {
-    isAtEnd = true
-    failure = error
-    wakeReader(error)
+    if error == nil { hasPeerFinished = true }
+    failure = error ?? .closed
+    wakeReader(hasPeerFinished ? nil : error)
     wakeWriter(error ?? .closed)
   }
 

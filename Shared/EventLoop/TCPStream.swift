@@ -11,8 +11,10 @@ public final class TCPStream: @unchecked Sendable {
 
   /// Above this many octets not yet taken by the kernel, `isCongested` asks the owner to stop producing.
   public static let highWater = 262_144
-  /// How long a stream that is closed gracefully waits for the peer to have read everything.
+  /// How long a stream that is closed gracefully waits for the peer to finish too, once everything has left.
   static let lingerTime = Duration.seconds(2)
+  /// How long before that the peer may take nothing of what is left.
+  static let stallTime = Duration.seconds(60)
   /// A `sendfile` call is bounded so that one download can't hold the loop.
   static let fileSlice = 524_288
 
@@ -90,14 +92,15 @@ public final class TCPStream: @unchecked Sendable {
   }
 
   /// Ends the connection so that the peer can still read what was written: what it sends meanwhile is thrown away, and the
-  /// descriptor closes when it has finished too, or after two seconds (RFC 9112 §9.6). The owner hears `ended(nil)` then.
+  /// descriptor closes when it has finished too, or two seconds after the last octet (RFC 9112 §9.6). The owner hears
+  /// `ended(nil)` then.
   public func closeGracefully() {
     guard phase == .open else { return }
     finish()
     phase = .lingering
     wantsReading = true
     updateInterest()
-    lingerTimer = loop.after(Self.lingerTime) { [weak self] in self?.end(nil) }
+    watchStall(output.count)
     if hasPeerFinished { scheduleFlush() }
   }
 
@@ -153,7 +156,7 @@ public final class TCPStream: @unchecked Sendable {
     return nil
   }
 
-  var isReading: Bool { wantsReading && !hasPeerFinished }
+  var isReading: Bool { wantsReading && !hasPeerFinished && phase != .closed }
 
   private func scheduleFlush() {
     guard !isFlushScheduled else { return }
@@ -195,6 +198,7 @@ public final class TCPStream: @unchecked Sendable {
     if finishing, !finished {
       finished = true
       shutdown(descriptor, Int32(SHUT_WR))
+      if phase == .lingering { linger(Self.lingerTime) { $0.end(nil) } }
     }
     if phase == .lingering, finished, hasPeerFinished { return false }
     if wasCongested {
@@ -211,6 +215,20 @@ public final class TCPStream: @unchecked Sendable {
     guard !hasPeerFinished, !wantsReading else { return end(nil) }
     isSuspended = true
     loop.deregister(descriptor)
+  }
+
+  /// Gives the peer time for as long as it takes some of what is left.
+  private func watchStall(_ left: Int) {
+    linger(Self.stallTime) { stream in
+      if stream.output.count < left { stream.watchStall(stream.output.count) } else { stream.end(nil) }
+    }
+  }
+
+  private func linger(_ time: Duration, _ action: @escaping @Sendable (TCPStream) -> Void) {
+    if let lingerTimer { loop.cancel(lingerTimer) }
+    lingerTimer = loop.after(time) { [weak self] in
+      if let self { action(self) }
+    }
   }
 
   /// Closes and tells the owner, once.

@@ -250,7 +250,8 @@ actor HTTPConnection: StreamOwner {
       if isEnded || phase == .closing { throw IOError.closed }
       if mayContinue {
         mayContinue = false
-        stream.write(ResponseEncoder.continueResponse)
+        // Within an answer that has begun it would be taken for content.
+        if !isAnswered { stream.write(ResponseEncoder.continueResponse) }
       }
       setDeadline(server.configuration.contentTimeout)
       await withCheckedContinuation { reader = $0 }

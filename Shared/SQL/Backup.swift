@@ -31,8 +31,10 @@ private func copyPages(_ source: Connection, to path: String) throws(SQLError) {
     throw SQLError(extendedCode: unsafe sqlite3_extended_errcode(opened), message: "\(path): no backup", sql: nil)
   }
   // All pages in one step: it reads one snapshot, which in WAL mode keeps nobody from writing.
-  unsafe sqlite3_backup_step(backup, -1)
+  // Its own result counts too: `finish` does not repeat that the source was busy.
+  let step = unsafe sqlite3_backup_step(backup, -1)
   result = unsafe sqlite3_backup_finish(backup)
+  if result == SQLITE_OK, step != SQLITE_DONE { result = step }
   guard result == SQLITE_OK else {
     throw SQLError(extendedCode: result, message: "\(path): \(Connection.words(result))", sql: nil)
   }

@@ -46,9 +46,8 @@ public struct Access: Sendable {
   /// Refuses a Host that is not ours and an Origin that is not the Host's: a page on the web that resolves its own name to this
   /// machine (DNS rebinding) must not reach the API with the browser's help.
   func check(_ request: inout Request) throws -> Response? {
-    if hosts.contains("*") { return nil }
     let authority = request.head.text(request.head.authority)
-    guard authority.isEmpty || isOurs(Self.host(authority)) else {
+    guard authority.isEmpty || hosts.contains("*") || isOurs(Self.host(authority)) else {
       return .problem(.forbidden, "This server does not answer to the host \(authority); see --allow-host.")
     }
     if let origin = request.header("origin"), origin.lowercased() != "http://\(authority.lowercased())" {
