@@ -10,7 +10,8 @@ extension MailAPI {
     var mailbox: String?
     var message: Int64?
     var letter: Int64?
-    var url: String
+    /// Where it is; nil where its mailbox is gone.
+    var url: String?
   }
 
   func listenToEvents(_ request: Request) async throws -> Response {
@@ -52,9 +53,8 @@ extension MailAPI {
   }
 
   private func messageView(_ mailbox: Int64, _ message: Int64) async throws -> EventView {
-    guard mailbox != Store.catchMailbox, let record = try await store.mailbox(number: mailbox) else {
-      return EventView(message: message, url: "/v1/messages/\(message)")
-    }
+    if mailbox == Store.catchMailbox { return EventView(message: message, url: "/v1/messages/\(message)") }
+    guard let record = try await store.mailbox(number: mailbox) else { return EventView(message: message) }
     return EventView(
       mailbox: record.address, message: message, url: "\(MailAPI.url(record))/messages/\(message)")
   }
