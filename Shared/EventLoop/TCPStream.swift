@@ -198,7 +198,7 @@ public final class TCPStream: @unchecked Sendable {
     if finishing, !finished {
       finished = true
       shutdown(descriptor, Int32(SHUT_WR))
-      if phase == .lingering { linger(Self.lingerTime) { $0.end(nil) } }
+      if phase == .lingering { lingerAtMost(Self.lingerTime) { $0.end(nil) } }
     }
     if phase == .lingering, finished, hasPeerFinished { return false }
     if wasCongested {
@@ -219,12 +219,12 @@ public final class TCPStream: @unchecked Sendable {
 
   /// Gives the peer time for as long as it takes some of what is left.
   private func watchStall(_ left: Int) {
-    linger(Self.stallTime) { stream in
+    lingerAtMost(Self.stallTime) { stream in
       if stream.output.count < left { stream.watchStall(stream.output.count) } else { stream.end(nil) }
     }
   }
 
-  private func linger(_ time: Duration, _ action: @escaping @Sendable (TCPStream) -> Void) {
+  private func lingerAtMost(_ time: Duration, _ action: @escaping @Sendable (TCPStream) -> Void) {
     if let lingerTimer { loop.cancel(lingerTimer) }
     lingerTimer = loop.after(time) { [weak self] in
       if let self { action(self) }

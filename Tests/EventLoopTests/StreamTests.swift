@@ -16,6 +16,12 @@ actor Echo: StreamOwner {
     stream = TCPStream(socket, on: loop)
   }
 
+  func sayAndClose(count: Int) {
+    try? startReceiving()
+    stream.write([UInt8](repeating: 7, count: count))
+    stream.closeGracefully()
+  }
+
   func received(_ octets: RawSpan) {
     stream.write(octets)
     if stream.isCongested { stream.pauseReading() }
@@ -222,6 +228,24 @@ func slowReaderLosesNothing() async throws {
       #expect(count == sent.count)
       await connection.close()
     }
+    await listener.drain()
+  }
+}
+
+@Test("A stream that closes gracefully is read to its end, though the reader begins later than the linger time")
+func closingLosesNothing() async throws {
+  try await withLoop { loop in
+    let listener = try TCPListener(anyPort, on: loop) { socket in
+      let echo = Echo(socket, on: loop)
+      loop.spawn { await echo.sayAndClose(count: 30_000_000) }
+    }
+    let connection = try await TCPConnection.connect(to: listener.address, on: loop)
+    // The connection reads ahead by a quarter of a megabyte and then waits for us: most is still at the sender.
+    await loop.sleep(for: .milliseconds(2500))
+    var count = 0
+    while case let part = try await connection.read(), !part.isEmpty { count += part.count }
+    #expect(count == 30_000_000)
+    await connection.close()
     await listener.drain()
   }
 }

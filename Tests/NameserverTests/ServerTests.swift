@@ -87,7 +87,7 @@ struct ServerTests {
 
   @Test func anIdleConnectionEndsAndTooManyAreTurnedAway() async throws {
     var limits = ServerLimits()
-    limits.idleTime = .milliseconds(300)
+    limits.idleTime = .seconds(4)
     limits.connectionsPerAddress = 2
     let running = try await Running("www A 192.0.2.1\n", limits: limits)
     let first = try await running.connect()
