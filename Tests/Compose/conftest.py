@@ -58,14 +58,14 @@ def engine():
 
 
 def mirror():
-    """Where this machine's apt gets Debian from: debootstrap must use the same."""
+    """Where this machine's apt gets Debian from: debootstrap must use the same. Empty: its own default."""
     for name in ["/etc/apt/sources.list", *sorted(pathlib.Path("/etc/apt/sources.list.d").glob("*"))]:
         path = pathlib.Path(name)
         text = path.read_text(errors="replace") if path.is_file() else ""
         found = re.search(r"^(?:URIs:\s*|deb\s+(?:\[.*?\]\s*)?)(https?://\S+)", text, re.MULTILINE)
         if found:
-            return found[1]
-    return None
+            return [found[1]]
+    return []
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,7 @@ def base(engine):
         with tempfile.TemporaryDirectory(dir="/var/tmp") as directory:
             root = pathlib.Path(directory) / "root"
             subprocess.run(
-                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release[1], root, mirror()],
+                ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", release[1], root, *mirror()],
                 check=True, stdout=subprocess.DEVNULL)
             shutil.rmtree(root / "var/cache/apt", ignore_errors=True)
             partial = WORK / "base.tar.partial"
