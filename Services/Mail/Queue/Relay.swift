@@ -38,7 +38,7 @@ actor Relay {
   private var busy: Set<String> = []
   private var isScanning = false
   private var scansAgain = false
-  private var isStopping = false
+  var isStopping = false
   private var nextAlarm: Int64?
   private var subscription: Int?
 

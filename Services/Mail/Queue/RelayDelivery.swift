@@ -1,4 +1,5 @@
 import EventLoop
+import Logging
 import MailWire
 import Octets
 import ServiceKit
@@ -173,12 +174,27 @@ extension Relay {
     let summary = Dictionary(grouping: verdicts, by: \.text).map { text, same in
       verdicts.count == same.count ? text : "\(same.count) of \(verdicts.count): \(text)"
     }
-    try await store.record(
+    try await keep(
       AttemptResult(
         letter: parcel.letter, at: now, host: run.host, address: run.address,
         outcome: summary.sorted().joined(separator: "; "), dialogue: run.remarks, recipients: outcomes,
         report: report(parcel, failures, content, now)))
     run.remarks = ["* on the same connection to \(run.host)"]
+  }
+
+  /// Writes down what became of a letter, however long the disk stays full: what the other side has taken must not be sent again
+  /// because we could not say so.
+  private func keep(_ result: AttemptResult) async throws {
+    while true {
+      do {
+        return try await store.record(result)
+      } catch {
+        if isStopping { throw error }
+        log.error(
+          "an attempt can't be recorded yet", metadata: ["letter": "\(result.letter)", "reason": "\(error)"])
+        await loop.sleep(for: .seconds(5))
+      }
+    }
   }
 
   /// The report of RFC 3464; a letter from the null sender is itself one, and is never reported on.
