@@ -35,9 +35,15 @@ actor Publisher {
       while true {
         let due = try await store.due(now: clock.now, limit: Publisher.batch)
         if due.isEmpty { break }
-        await withTaskGroup { group in
+        let areKept = await withTaskGroup(of: Bool.self) { group in
           for name in due { group.addTask(executorPreference: self.loop) { await self.carryOut(name) } }
+          var areKept = true
+          for await isKept in group { areKept = areKept && isKept }
+          return areKept
         }
+        // What could not be written down is still due: a pause keeps a full disk from becoming a flood of orders.
+        if !areKept { await loop.sleep(for: .seconds(5)) }
+        if isStopped { return }
       }
     } catch {
       log.error("orders can't be read", metadata: ["error": "\(error)"])
@@ -45,14 +51,16 @@ actor Publisher {
     await setAlarm()
   }
 
-  /// Tries the domain's order at once and returns when it is done or put off.
-  func carryOut(_ name: DomainName, trace: TraceContext? = nil) async {
+  /// Tries the domain's order at once and returns when it is done or put off; false when neither could be written down.
+  @discardableResult
+  func carryOut(_ name: DomainName, trace: TraceContext? = nil) async -> Bool {
     while busy[name] != nil {
       await withCheckedContinuation { busy[name]?.append($0) }
     }
     busy[name] = []
-    await attempt(name, trace)
+    let isKept = await attempt(name, trace)
     for waiter in busy.removeValue(forKey: name) ?? [] { waiter.resume() }
+    return isKept
   }
 
   /// Looks again when the next order is due. Called after every change of orders or terms.
@@ -79,7 +87,7 @@ actor Publisher {
     alarm = nil
   }
 
-  private func attempt(_ name: DomainName, _ trace: TraceContext?) async {
+  private func attempt(_ name: DomainName, _ trace: TraceContext?) async -> Bool {
     do {
       // Again while orders overtake one another.
       while let attempt = try await store.beginAttempt(name), let zone = name.parent {
@@ -89,15 +97,17 @@ actor Publisher {
           let pause = min(Publisher.longestPause, 1 << min(attempt.earlier, 16))
           try await store.postpone(attempt, because: error.description, until: clock.now + .seconds(pause))
           log.warning("order put off", metadata: ["domain": "\(name)", "error": "\(error)", "seconds": "\(pause)"])
-          return
+          return true
         }
         if try await store.finish(attempt) {
           log.info("order done", metadata: ["domain": "\(name)", "order": "\(attempt.kind.rawValue)"])
-          return
+          return true
         }
       }
+      return true
     } catch {
       log.error("an order can't be kept", metadata: ["domain": "\(name)", "error": "\(error)"])
+      return false
     }
   }
 }
