@@ -100,15 +100,15 @@ def build(target):
     return executable
 
 
-def run(target, seconds):
-    """Runs a target for some seconds after its corpus; returns what libFuzzer said, raises when an input breaks it."""
+def run(target, seconds, seed=0):
+    """Runs a target for some seconds after its corpus, with a seed of its own choice if that is 0; returns what libFuzzer said, raises when an input breaks it."""
     executable = build(target)
     found = WORK / "corpus" / target
     found.mkdir(parents=True, exist_ok=True)
     seeds = HERE / "Corpus" / target
     places = [found, seeds] + ([HERE / "Crashes" / target] if (HERE / "Crashes" / target).exists() else [])
     command = [
-        executable, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-max_len=8192",
+        executable, f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=10", "-rss_limit_mb=2048", "-max_len=8192",
         "-print_final_stats=1", f"-artifact_prefix={WORK}/{target}-", *places]
     done = subprocess.run(
         command, env=dict(os.environ, SWIFT_BACKTRACE="enable=no"), stdin=subprocess.DEVNULL, capture_output=True,
