@@ -32,6 +32,11 @@ compose-test: build
 dist: build
 	SWIFT="$(SWIFT)" Tests/dist
 
+# Beside nginx, NSD, Knot, Unbound and Postfix from Debian; fills the README's table.
+bench: build
+	@Tests/setup bench
+	python3 Tests/Bench/bench.py
+
 format:
 	$(SWIFT) format -i -p -r Package.swift Shared Services Tests
 
