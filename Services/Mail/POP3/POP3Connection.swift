@@ -126,7 +126,7 @@ actor POP3Connection: StreamOwner, ClientSession {
         let (service, mailbox) = (service, mailbox ?? 0)
         work {
           do {
-            try await service.store.delete(mailbox, all: ids)
+            try await service.store.delete(mailbox, all: ids, in: "INBOX")
             return { $0.deleted(true) }
           } catch {
             service.log.error("messages could not be deleted", metadata: ["reason": "\(error)"])

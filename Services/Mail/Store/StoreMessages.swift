@@ -145,13 +145,20 @@ extension Store {
     await removeFiles(files)
   }
 
-  /// Deletes what is still there of these, at once.
-  func delete(_ mailbox: Int64, all ids: [Int64]) async throws {
-    let files = try await write { connection in
-      try connection.dropMessages(
-        ids.filter { try connection.exists("SELECT 1 FROM message WHERE id = ? AND mailbox = ?", $0, mailbox) })
+  /// Deletes, at once, what of these is still in the folder: a POP3 session knows the INBOX as it was when it opened
+  /// (RFC 1939 §5), and a letter that was moved out of it meanwhile is no longer its to delete.
+  func delete(_ mailbox: Int64, all ids: [Int64], in folder: String) async throws {
+    let (gone, files) = try await write { connection in
+      let gone = try ids.filter { id in
+        try connection.exists(
+          """
+          SELECT 1 FROM message JOIN folder ON folder.id = message.folder
+          WHERE message.id = ? AND message.mailbox = ? AND folder.name = ?
+          """, id, mailbox, folder)
+      }
+      return (gone, try connection.dropMessages(gone))
     }
-    feed.publish(ids.map { .deleted(mailbox: mailbox, message: $0) })
+    feed.publish(gone.map { .deleted(mailbox: mailbox, message: $0) })
     await removeFiles(files)
   }
 

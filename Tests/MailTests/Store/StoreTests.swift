@@ -95,7 +95,7 @@ final class TestClock: Sendable {
     #expect(String(decoding: raw, as: UTF8.self).hasPrefix("Return-Path: <alice@crepes.fr>\r\nSubject: Ketchup\r\n"))
     #expect(raw.count == list[0].size)
     // The last that names the body takes it along.
-    try await store.delete(bob.id, all: [list[0].id])
+    try await store.delete(bob.id, all: [list[0].id], in: "INBOX")
     let eve = try #require(await store.mailbox("eve"))
     try await store.delete(eve.id, accepted.delivered[1], ifRevision: nil)
     #expect(try await test.bodies() == 1)
@@ -144,6 +144,20 @@ final class TestClock: Sendable {
     await #expect(throws: StoreError.noSuchFolder) {
       try await store.update(bob.id, second, flags: nil, folder: "Nowhere", ifRevision: nil)
     }
+  }
+
+  @Test func whatWasMovedMeanwhileIsNotDeletedWithItsFormerFolder() async throws {
+    let store = try TestStore().store
+    let bob = try await store.createMailbox("bob@hamburger.edu", password: "x")
+    let stays = try await store.accept(Self.letter("bob@hamburger.edu")).delivered[0]
+    let goes = try await store.accept(Self.letter("bob@hamburger.edu")).delivered[0]
+    let told = Lock<[Change]>([])
+    _ = store.feed.subscribe { change in told.withLock { $0.append(change) } }
+    _ = try await store.update(bob.id, stays, flags: nil, folder: "Trash", ifRevision: nil)
+    try await store.delete(bob.id, all: [stays, goes, 4711], in: "INBOX")
+    #expect(try await store.messages(bob.id, folder: nil, before: nil, limit: 10).map(\.id) == [stays])
+    #expect(
+      told.withLock { $0 } == [.changed(mailbox: bob.id, message: stays), .deleted(mailbox: bob.id, message: goes)])
   }
 
   @Test func whoIsServedHere() async throws {
