@@ -2,9 +2,9 @@
 SWIFT ?= swift
 RELEASE = -c release --static-swift-stdlib
 # What `make test` runs; a part alone is `make test PARTS=unit`.
-PARTS ?= unit fuzz contract end-to-end
+PARTS ?= unit threads fuzz contract end-to-end
 
-.PHONY: up build test threads bench fuzz compose-test dist format clean
+.PHONY: up build test bench fuzz compose-test dist format clean
 
 up: build
 	.build/release/utopia up

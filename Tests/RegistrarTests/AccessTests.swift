@@ -1,4 +1,3 @@
-import Glibc
 import HTTPClient
 import HTTPServer
 import HTTPWire
@@ -95,25 +94,5 @@ import Testing
     for query in ["limit=0", "limit=1001", "limit=x", "limit=", "cursor=%20"] {
       #expect([400, 422].contains(try await registrar.ask("GET", "/v1/domains?\(query)").status))
     }
-  }
-
-  /// openapi/registrar.yaml and the router name the same operations.
-  @Test func theContractAndTheRoutesAgree() throws {
-    let file = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined() + "/openapi/registrar.yaml"
-    var octets = [UInt8](repeating: 0, count: 1 << 20)
-    let descriptor = unsafe open(file, O_RDONLY)
-    defer { close(descriptor) }
-    let count = unsafe read(descriptor, &octets, octets.count)
-    try #require(count > 0)
-    var path = ""
-    var described: Set<String> = []
-    for line in String(decoding: octets[..<count], as: UTF8.self).split(separator: "\n") {
-      if line.hasPrefix("  /"), line.hasSuffix(":") { path = String(line.dropFirst(2).dropLast()) }
-      let word = line.dropFirst(4).dropLast()
-      if line.hasPrefix("    "), ["get", "post", "put", "delete", "patch"].contains(String(word)) {
-        described.insert("\(word.uppercased()) \(path)")
-      }
-    }
-    #expect(described == Set(registrar.router.routes.map { "\($0.method.rawValue) \($0.pattern)" }))
   }
 }
