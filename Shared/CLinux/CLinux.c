@@ -13,8 +13,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/signalfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 const uint32_t CLINUX_EPOLLIN = EPOLLIN, CLINUX_EPOLLOUT = EPOLLOUT, CLINUX_EPOLLHUP = EPOLLHUP, CLINUX_EPOLLERR = EPOLLERR;
@@ -72,6 +74,12 @@ int clinux_signalfd_read(int fd) {
 
 ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count) { return sendfile(out, in, offset, count); }
 
+int clinux_is_resident(int fd, off_t offset) {
+  char octet;
+  struct iovec vector = {&octet, 1};
+  return preadv2(fd, &vector, 1, offset, RWF_NOWAIT) >= 0;
+}
+
 void clinux_message_set(
     clinux_message *m, struct iovec *vector, void *name, socklen_t name_length, void *control, size_t control_length) {
   struct mmsghdr *header = (struct mmsghdr *)m;
@@ -84,12 +92,31 @@ socklen_t clinux_message_name_length(const clinux_message *m) { return ((const s
 size_t clinux_message_control_length(const clinux_message *m) { return ((const struct mmsghdr *)m)->msg_hdr.msg_controllen; }
 int clinux_message_truncated(const clinux_message *m) { return ((const struct mmsghdr *)m)->msg_hdr.msg_flags & MSG_TRUNC; }
 
+void clinux_message_any_interface(clinux_message *m) {
+  struct msghdr *header = &((struct mmsghdr *)m)->msg_hdr;
+  for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c != NULL; c = CMSG_NXTHDR(header, c)) {
+    if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+      ((struct in_pktinfo *)CMSG_DATA(c))->ipi_ifindex = 0;
+    } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+      struct in6_pktinfo *info = (struct in6_pktinfo *)CMSG_DATA(c);
+      if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) info->ipi6_ifindex = 0;
+    }
+  }
+}
+
 int clinux_recvmmsg(int fd, clinux_message *messages, unsigned count) {
   return recvmmsg(fd, (struct mmsghdr *)messages, count, MSG_DONTWAIT, NULL);
 }
 
 int clinux_sendmmsg(int fd, clinux_message *messages, unsigned count) {
   return sendmmsg(fd, (struct mmsghdr *)messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+uint64_t clinux_raise_descriptor_limit(void) {
+  struct rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+  struct rlimit raised = {.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
+  return setrlimit(RLIMIT_NOFILE, &raised) == 0 ? raised.rlim_cur : limit.rlim_cur;
 }
 
 int clinux_affinity_count(void) {

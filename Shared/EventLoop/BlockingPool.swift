@@ -37,20 +37,28 @@ import Glibc
 
   /// Runs `work` on a thread of the pool; the caller goes on where it was.
   ///
-  /// - Throws: what `work` throws, or `IOError.overloaded` when the queue is full.
+  /// - Throws: what `work` throws; `IOError.overloaded` when the queue is full, `IOError.closed` after `stop`.
   public func run<Value: Sendable>(_ work: @escaping @Sendable () throws -> Value) async throws -> Value {
     let result: Result<Value, any Error> = await withCheckedContinuation { continuation in
-      let isAccepted = submit { continuation.resume(returning: Result { try work() }) }
-      if !isAccepted { continuation.resume(returning: .failure(IOError.overloaded)) }
+      do throws(IOError) {
+        try enqueue { continuation.resume(returning: Result { try work() }) }
+      } catch {
+        continuation.resume(returning: .failure(error))
+      }
     }
     return try result.get()
   }
 
-  /// Runs `work` on a thread of the pool and waits for nothing. False when the queue is full.
+  /// Runs `work` on a thread of the pool and waits for nothing. False when the queue is full or the pool was stopped.
   public func submit(_ work: @escaping @Sendable () -> Void) -> Bool {
+    (try? enqueue(work)) != nil
+  }
+
+  private func enqueue(_ work: @escaping @Sendable () -> Void) throws(IOError) {
     unsafe pthread_mutex_lock(mutex)
     defer { unsafe pthread_mutex_unlock(mutex) }
-    guard !state.isStopped, state.queue.count < queueLimit else { return false }
+    guard !state.isStopped else { throw .closed }
+    guard state.queue.count < queueLimit else { throw .overloaded }
     state.queue.append(work)
     if state.idle >= state.queue.count {
       unsafe pthread_cond_signal(condition)
@@ -62,11 +70,10 @@ import Glibc
         state.threads -= 1
         if state.threads == 0 {
           state.queue.removeLast()
-          return false
+          throw .overloaded
         }
       }
     }
-    return true
   }
 
   private func work() {

@@ -70,6 +70,14 @@ public import Octets
     return unsafe SocketAddress(names[index]) ?? SocketAddress(ip: .anyV4, port: 0)
   }
 
+  /// Who sent a datagram and where to, for an answer later than the batch.
+  public func origin(_ index: Int) -> DatagramOrigin {
+    let length = unsafe clinux_message_control_length(received + index)
+    let start = unsafe control.baseAddress.unsafelyUnwrapped + index * Self.controlSize
+    return DatagramOrigin(
+      source: source(index), control: unsafe Array(UnsafeRawBufferPointer(start: start, count: length)))
+  }
+
   /// Answers a datagram, from the address it was sent to. Longer than 4096 octets is not sent.
   public func reply(_ index: Int, _ octets: RawSpan) {
     precondition(index < count && replies < Self.capacity)
@@ -87,15 +95,26 @@ public import Octets
   }
 
   /// Fetches up to a batch; `tellsTarget` asks for the address that each was sent to, so that a wildcard answers from the right one.
-  func receive(_ descriptor: Int32, tellsTarget: Bool) -> Int {
+  ///
+  /// - Throws: what the kernel says instead, such as that nobody listens where a connected socket sent to.
+  func receive(_ descriptor: Int32, tellsTarget: Bool) throws(IOError) -> Int {
     replies = 0
+    count = 0
     for index in 0..<Self.capacity {
       unsafe clinux_message_set(
         received + index, inputVectors + index, names + index, socklen_t(MemoryLayout<sockaddr_storage>.size),
         tellsTarget ? control.baseAddress.unsafelyUnwrapped + index * Self.controlSize : nil,
         tellsTarget ? Self.controlSize : 0)
     }
-    count = max(0, Int(retrying { unsafe clinux_recvmmsg(descriptor, received, UInt32(Self.capacity)) }))
+    let result = retrying { unsafe clinux_recvmmsg(descriptor, received, UInt32(Self.capacity)) }
+    guard result >= 0 else {
+      if errno == EAGAIN || errno == EWOULDBLOCK { return 0 }
+      throw .system(call: "recvmmsg", errno: errno)
+    }
+    count = Int(result)
+    if tellsTarget {
+      for index in 0..<count { unsafe clinux_message_any_interface(received + index) }
+    }
     return count
   }
 
@@ -114,4 +133,11 @@ public import Octets
       }
     }
   }
+}
+
+/// Who sent a datagram, and which of our addresses it was sent to: an answer comes from there, or the client doesn't know it.
+public struct DatagramOrigin: Sendable {
+  public let source: SocketAddress
+  /// The kernel's control message with the address it was sent to; empty where the socket has only one.
+  let control: [UInt8]
 }

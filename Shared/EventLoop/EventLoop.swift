@@ -39,6 +39,7 @@ public protocol Selectable: AnyObject, Sendable {
   private let wakeUp: Int32
   private let thread = Atomic<UInt>(0)
   private let isStopping = Atomic<Bool>(false)
+  private let turnCount = Atomic<Int>(0)
   private let inbox = Lock(Inbox())
 
   // On the loop.
@@ -48,7 +49,10 @@ public protocol Selectable: AnyObject, Sendable {
   private var unflushed: [TCPStream] = []
   private var clock = Instant.current
   private let events: UnsafeMutablePointer<clinux_event>
+  private var spareBuffers: [[UInt8]] = []
   private static let eventsPerTurn = 256
+  /// Jobs that enqueue jobs may do so this often before events are looked at again.
+  private static let jobRounds = 64
 
   /// Where every stream of the loop reads to: an idle connection costs no buffer.
   let readBuffer: UnsafeMutableRawBufferPointer
@@ -84,6 +88,9 @@ public protocol Selectable: AnyObject, Sendable {
 
   /// Whether the caller runs on this loop's thread.
   public var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  /// Turns made since the start: a loop that has nothing to do makes none.
+  public var turns: Int { turnCount.load(ordering: .relaxed) }
 
   /// Runs `work` on the loop, in the order of submission.
   public func submit(_ work: @escaping @Sendable () -> Void) {
@@ -142,11 +149,9 @@ public protocol Selectable: AnyObject, Sendable {
 
   public func cancel(_ timer: TimerID) { timers.cancel(timer) }
 
-  /// Suspends the caller for this long.
+  /// Suspends the caller for this long, or until its task is cancelled: who sleeps in a loop looks at `Task.isCancelled` as well.
   public func sleep(for delay: Duration) async {
-    await withCheckedContinuation { continuation in
-      onLoop { self.after(delay) { continuation.resume() } }
-    }
+    await Suspension<Void>(on: self).value(within: delay, late: (), cancelled: ())
   }
 
   /// At once where the caller is on the loop, else soon.
@@ -158,10 +163,10 @@ public protocol Selectable: AnyObject, Sendable {
   func register(_ descriptor: Int32, _ interest: Readiness, _ owner: any Selectable) throws(IOError) {
     let index = Int(descriptor)
     while slots.count <= index { slots.append(Slot()) }
-    slots[index].generation &+= 1
-    let data = UInt64(slots[index].generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
+    let generation = slots[index].generation &+ 1
+    let data = UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))
     _ = try checked("epoll_ctl") { clinux_epoll_ctl(epoll, CLINUX_EPOLL_CTL_ADD, descriptor, interest.rawValue, data) }
-    slots[index].owner = owner
+    slots[index] = Slot(generation: generation, owner: owner)
   }
 
   func modify(_ descriptor: Int32, _ interest: Readiness) {
@@ -178,6 +183,27 @@ public protocol Selectable: AnyObject, Sendable {
     slots[index].owner = nil
     slots[index].generation &+= 1
     _ = retrying { clinux_epoll_ctl(epoll, CLINUX_EPOLL_CTL_DEL, descriptor, 0, 0) }
+  }
+
+  /// Hears nothing of the descriptor for a tenth of a second: after an error that asking again at once would only repeat.
+  func rest(_ descriptor: Int32, then interest: Readiness) {
+    let index = Int(descriptor)
+    guard index < slots.count, slots[index].owner != nil else { return }
+    let generation = slots[index].generation
+    modify(descriptor, [])
+    after(.milliseconds(100)) { [weak self] in
+      guard let self, slots[index].generation == generation else { return }
+      modify(descriptor, interest)
+    }
+  }
+
+  /// A buffer for output: lent for as long as octets wait in it, so that an idle connection has none.
+  func takeBuffer() -> [UInt8] { spareBuffers.popLast() ?? [] }
+
+  func giveBack(_ buffer: consuming [UInt8]) {
+    guard spareBuffers.count < 64, buffer.capacity <= OutputQueue.coalesced * 2 else { return }
+    buffer.removeAll(keepingCapacity: true)
+    spareBuffers.append(buffer)
   }
 
   /// The stream has output: it leaves at the end of the turn, whole.
@@ -197,6 +223,7 @@ public protocol Selectable: AnyObject, Sendable {
         unsafe clinux_epoll_wait(epoll, events, Int32(Self.eventsPerTurn), waitTime())
       }
       clock = .current
+      turnCount.store(turnCount.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
       for index in 0..<max(0, Int(count)) { dispatch(at: index) }
       while let action = timers.popDue(clock) { action() }
     }
@@ -225,7 +252,9 @@ public protocol Selectable: AnyObject, Sendable {
   }
 
   private func runJobs() {
-    while !jobs.isEmpty {
+    var rounds = 0
+    while !jobs.isEmpty, rounds < Self.jobRounds {
+      rounds += 1
       var batch: [UnownedJob] = []
       swap(&batch, &jobs)
       for job in batch {

@@ -6,11 +6,13 @@ public enum IOError: Error, Hashable, Sendable {
   case system(call: String, errno: Int32)
   /// The deadline passed first.
   case timedOut
-  /// The stream was closed on this side, or the loop stopped.
+  /// The task that waited was cancelled.
+  case cancelled
+  /// The stream is over, or what would do the work has been stopped.
   case closed
   /// The egress policy forbids the address.
   case egressForbidden
-  /// A bounded queue is full.
+  /// A bounded queue is full: the same may succeed a moment later.
   case overloaded
 }
 
@@ -19,6 +21,7 @@ extension IOError: CustomStringConvertible {
     switch self {
     case .system(let call, let errno): unsafe "\(call): \(String(cString: strerror(errno)))"
     case .timedOut: "timed out"
+    case .cancelled: "cancelled"
     case .closed: "closed"
     case .egressForbidden: "address outside the allowed networks"
     case .overloaded: "overloaded"
@@ -28,6 +31,15 @@ extension IOError: CustomStringConvertible {
   /// The address is taken: the mistake that a person starting a server makes most.
   public var isAddressInUse: Bool {
     if case .system(_, EADDRINUSE) = self { true } else { false }
+  }
+
+  /// This machine is out of something (descriptors, memory, ports): it says nothing about the other end.
+  public var isShortage: Bool {
+    switch self {
+    case .overloaded: true
+    case .system(_, let errno): [EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN, EADDRNOTAVAIL, ENOSPC].contains(errno)
+    case .timedOut, .cancelled, .closed, .egressForbidden: false
+    }
   }
 }
 

@@ -9,16 +9,18 @@ struct OutputQueue {
     case blocked
     /// More could leave, but others shall have their turn.
     case again
+    /// The next octets are of a file and not in memory: someone who may wait for a disk has to read them first.
+    case absent(OutgoingFile, offset: Int64, count: Int)
     case failed(IOError)
   }
 
   private enum Segment {
     case octets([UInt8])
-    case file(Int32, offset: Int64, count: Int64)
+    case file(OutgoingFile, offset: Int64, count: Int64)
   }
 
   /// Octets up to here are copied together; larger arrays are kept as they are.
-  private static let coalesced = 16_384
+  static let coalesced = 16_384
   private static let vectors = 32
 
   private(set) var count = 0
@@ -27,6 +29,22 @@ struct OutputQueue {
   /// Octets of the first segment, or of the tail where there is none, that have left.
   private var sent = 0
   private var tail: [UInt8] = []
+  /// The first segment's file is in memory up to here.
+  private var residentUntil: Int64 = 0
+
+  /// Octets of memory held for what waits to be copied together.
+  var bufferCapacity: Int { tail.capacity }
+
+  /// Copies small writes to this buffer from now on.
+  mutating func lend(_ buffer: consuming [UInt8]) { tail = buffer }
+
+  /// The buffer again, once all has left.
+  mutating func takeBack() -> [UInt8]? {
+    guard count == 0, tail.capacity > 0 else { return nil }
+    var buffer: [UInt8] = []
+    swap(&buffer, &tail)
+    return buffer
+  }
 
   mutating func append(_ octets: [UInt8]) {
     count += octets.count
@@ -43,7 +61,7 @@ struct OutputQueue {
     unsafe octets.withUnsafeBytes { unsafe tail.append(contentsOf: $0) }
   }
 
-  mutating func append(file: Int32, offset: Int64, count size: Int64) {
+  mutating func append(file: OutgoingFile, offset: Int64, count size: Int64) {
     count += Int(size)
     sealTail()
     segments.append(.file(file, offset: offset, count: size))
@@ -55,9 +73,8 @@ struct OutputQueue {
     tail = []
   }
 
-  /// Closes the files that were waiting.
+  /// Lets go of everything, the files that were waiting among it.
   mutating func discard() {
-    for case .file(let file, _, _) in segments { close(file) }
     segments = []
     tail = []
     sent = 0
@@ -68,16 +85,21 @@ struct OutputQueue {
     while count > 0 {
       guard let first = segments.first else { return writeTail(to: descriptor) }
       if case .file(let file, let offset, let size) = first {
+        if offset >= residentUntil {
+          let slice = Int(min(size, Int64(TCPStream.fileSlice)))
+          guard file.isResident(offset, slice) else { return .absent(file, offset: offset, count: slice) }
+          residentUntil = offset + Int64(slice)
+        }
         var position = off_t(offset)
-        let slice = Int(min(size, Int64(TCPStream.fileSlice)))
-        let moved = retrying { unsafe clinux_sendfile(descriptor, file, &position, slice) }
+        let slice = Int(min(size, residentUntil - offset))
+        let moved = retrying { unsafe clinux_sendfile(descriptor, file.descriptor, &position, slice) }
         if moved < 0 { return failure("sendfile") }
         // The file became shorter than was promised: the framing can't be kept, so the stream must end.
         if moved == 0 { return .failed(.system(call: "sendfile", errno: EIO)) }
         count -= moved
         if Int64(moved) == size {
-          close(file)
           segments.removeFirst()
+          residentUntil = 0
         } else {
           segments[0] = .file(file, offset: Int64(position), count: size - Int64(moved))
         }
@@ -89,6 +111,9 @@ struct OutputQueue {
     return .done
   }
 
+  /// The first file was read into memory up to this offset.
+  mutating func fetched(until offset: Int64) { residentUntil = offset }
+
   private mutating func writeTail(to descriptor: Int32) -> Result {
     let moved = unsafe tail.withUnsafeBytes { raw in
       retrying {
@@ -98,10 +123,16 @@ struct OutputQueue {
     if moved < 0 { return failure("send") }
     count -= moved
     sent += moved
-    guard sent == tail.count else { return .blocked }
+    guard sent == tail.count else {
+      // To a reader that never catches up, what has left would pile up before what waits.
+      if sent >= Self.coalesced, sent * 2 >= tail.count {
+        tail.removeFirst(sent)
+        sent = 0
+      }
+      return .blocked
+    }
     sent = 0
-    // A large buffer is given back, so that a quiet connection is a small one.
-    if tail.capacity > Self.coalesced { tail = [] } else { tail.removeAll(keepingCapacity: true) }
+    tail.removeAll(keepingCapacity: true)
     return .done
   }
 

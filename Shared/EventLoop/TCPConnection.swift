@@ -11,16 +11,11 @@ public actor TCPConnection: StreamOwner {
   /// The peer has said its last in order; what goes wrong later takes nothing of that back.
   private var hasPeerFinished = false
   private var failure: IOError?
-  private var reader: Waiter?
-  private var writer: Waiter?
+  private var reader: Suspension<IOError?>?
+  private var writer: Suspension<IOError?>?
 
   /// Octets held for a reader that is busy elsewhere; above it the peer waits.
   private static let inputLimit = 262_144
-
-  private struct Waiter {
-    let continuation: CheckedContinuation<IOError?, Never>
-    let timer: TimerID
-  }
 
   private init(_ socket: ConnectedSocket, on loop: EventLoop) {
     self.loop = loop
@@ -45,12 +40,10 @@ public actor TCPConnection: StreamOwner {
     while input.isEmpty {
       if hasPeerFinished { return [] }
       if let failure { throw failure }
-      let error = await withCheckedContinuation { continuation in
-        reader?.continuation.resume(returning: .closed)
-        let timer = loop.after(timeout) { self.assumeIsolated { $0.wakeReader(.timedOut) } }
-        reader = Waiter(continuation: continuation, timer: timer)
-      }
-      if let error { throw error }
+      wakeReader(.closed)
+      let waiter = Suspension<IOError?>(on: loop)
+      reader = waiter
+      if let error = await waiter.value(within: timeout, late: .timedOut, cancelled: .cancelled) { throw error }
     }
     var octets: [UInt8] = []
     swap(&octets, &input)
@@ -64,12 +57,10 @@ public actor TCPConnection: StreamOwner {
     guard stream.isOpen else { throw .closed }
     stream.write(octets)
     guard stream.isCongested else { return }
-    let error = await withCheckedContinuation { continuation in
-      writer?.continuation.resume(returning: .closed)
-      let timer = loop.after(timeout) { self.assumeIsolated { $0.wakeWriter(.timedOut) } }
-      writer = Waiter(continuation: continuation, timer: timer)
-    }
-    if let error { throw error }
+    wakeWriter(.closed)
+    let waiter = Suspension<IOError?>(on: loop)
+    writer = waiter
+    if let error = await waiter.value(within: timeout, late: .timedOut, cancelled: .cancelled) { throw error }
   }
 
   /// No more will be written; reading goes on.
@@ -106,17 +97,13 @@ public actor TCPConnection: StreamOwner {
   }
 
   private func wakeReader(_ error: IOError?) {
-    guard let waiter = reader else { return }
+    reader?.wake(error)
     reader = nil
-    loop.cancel(waiter.timer)
-    waiter.continuation.resume(returning: error)
   }
 
   private func wakeWriter(_ error: IOError?) {
-    guard let waiter = writer else { return }
+    writer?.wake(error)
     writer = nil
-    loop.cancel(waiter.timer)
-    waiter.continuation.resume(returning: error)
   }
 }
 
@@ -124,14 +111,12 @@ public actor TCPConnection: StreamOwner {
 private final class Connector: Selectable, @unchecked Sendable {
   private let loop: EventLoop
   private let descriptor: Int32
-  private let continuation: CheckedContinuation<IOError?, Never>
-  private var timer: TimerID?
-  private var isDone = false
+  private let waiter: Suspension<IOError?>
 
-  private init(_ descriptor: Int32, on loop: EventLoop, _ continuation: CheckedContinuation<IOError?, Never>) {
+  private init(_ descriptor: Int32, on loop: EventLoop) {
     self.descriptor = descriptor
     self.loop = loop
-    self.continuation = continuation
+    waiter = Suspension(on: loop) { loop.deregister(descriptor) }
   }
 
   static func connect(
@@ -144,10 +129,7 @@ private final class Connector: Selectable, @unchecked Sendable {
       let result = retrying { unsafe withSystemAddress(address) { unsafe Glibc.connect(descriptor, $0, $1) } }
       if result != 0 {
         guard errno == EINPROGRESS else { throw .system(call: "connect", errno: errno) }
-        let error = await withCheckedContinuation { continuation in
-          loop.onLoop { Connector(descriptor, on: loop, continuation).wait(timeout) }
-        }
-        if let error { throw error }
+        try await Connector(descriptor, on: loop).wait(timeout)
       }
       return ConnectedSocket(descriptor: descriptor, peer: address, local: try boundAddress(of: descriptor))
     } catch {
@@ -156,27 +138,21 @@ private final class Connector: Selectable, @unchecked Sendable {
     }
   }
 
-  private func wait(_ timeout: Duration) {
-    do throws(IOError) {
-      try loop.register(descriptor, .write, self)
-      timer = loop.after(timeout) { self.finish(.timedOut) }
-    } catch {
-      finish(error)
+  private func wait(_ timeout: Duration) async throws(IOError) {
+    let error = await waiter.value(within: timeout, late: .timedOut, cancelled: .cancelled) {
+      do throws(IOError) {
+        try self.loop.register(self.descriptor, .write, self)
+      } catch {
+        self.waiter.wake(error)
+      }
     }
+    if let error { throw error }
   }
 
   func ready(_ readiness: Readiness) {
     var code: Int32 = 0
     var length = socklen_t(MemoryLayout<Int32>.size)
     unsafe getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
-    finish(code == 0 ? nil : .system(call: "connect", errno: code))
-  }
-
-  private func finish(_ error: IOError?) {
-    guard !isDone else { return }
-    isDone = true
-    if let timer { loop.cancel(timer) }
-    loop.deregister(descriptor)
-    continuation.resume(returning: error)
+    waiter.wake(code == 0 ? nil : .system(call: "connect", errno: code))
   }
 }

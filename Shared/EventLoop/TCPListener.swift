@@ -32,7 +32,7 @@ public final class TCPListener: Selectable, @unchecked Sendable {
       if isSibling { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT) }
       try bindSocket(descriptor, to: address)
       if sharesPort, !isSibling { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT) }
-      _ = try checked("listen \(address)") { listen(descriptor, backlog) }
+      _ = try checked("listen \(address)") { Glibc.listen(descriptor, backlog) }
       try self.init(adopting: descriptor, on: loop, accepted: accepted)
     } catch {
       close(descriptor)
@@ -48,10 +48,17 @@ public final class TCPListener: Selectable, @unchecked Sendable {
     self.loop = loop
     self.accepted = accepted
     address = try boundAddress(of: descriptor)
-    reserve = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
-    loop.onLoop { [self] in
-      // Only a full process fails here; then the next accept would fail as well.
-      try? loop.register(descriptor, .read, self)
+    reserve = Self.openReserve()
+    loop.onLoop { [self] in listen() }
+  }
+
+  /// A machine that is out of memory for it now may have some later.
+  private func listen() {
+    guard isOpen else { return }
+    do throws(IOError) {
+      try loop.register(descriptor, .read, self)
+    } catch {
+      loop.after(.milliseconds(100)) { [weak self] in self?.listen() }
     }
   }
 
@@ -86,9 +93,14 @@ public final class TCPListener: Selectable, @unchecked Sendable {
     let connection = retrying { unsafe clinux_accept(descriptor, &storage, &length) }
     guard connection >= 0 else {
       switch errno {
-      case ECONNABORTED, EPROTO: return true
-      case EMFILE, ENFILE: return turnOneAway()
-      default: return false
+      case EAGAIN, EWOULDBLOCK: return false
+      // The connection was lost while it waited (accept(2)); the next one may be whole.
+      case ECONNABORTED, EPROTO, EPERM: return true
+      case EMFILE where turnOneAway(), ENFILE where turnOneAway(): return true
+      default:
+        // Out of memory, or of descriptors with no reserve left: the backlog would wake the loop without end.
+        loop.rest(descriptor, then: .read)
+        return false
       }
     }
     guard let peer = SocketAddress(storage) else {
@@ -102,13 +114,17 @@ public final class TCPListener: Selectable, @unchecked Sendable {
     return true
   }
 
-  /// Out of descriptors: spend the reserve to accept and close one, else the backlog would wake the loop without end.
+  /// Out of descriptors: spends the reserve to accept and close one, so that the client hears it at once.
   private func turnOneAway() -> Bool {
+    // Another thread may have taken the reserve's descriptor in the moment it was free.
+    if reserve < 0 { reserve = Self.openReserve() }
     guard reserve >= 0 else { return false }
     Glibc.close(reserve)
     let connection = clinux_accept(descriptor, nil, nil)
     if connection >= 0 { Glibc.close(connection) }
-    reserve = unsafe open("/dev/null", O_RDONLY | O_CLOEXEC)
+    reserve = Self.openReserve()
     return connection >= 0
   }
+
+  private static func openReserve() -> Int32 { unsafe open("/dev/null", O_RDONLY | O_CLOEXEC) }
 }

@@ -23,13 +23,15 @@ public final class TCPStream: @unchecked Sendable {
   let loop: EventLoop
   let descriptor: Int32
   private(set) var phase = Phase.open
-  private var output = OutputQueue()
+  private(set) var output = OutputQueue()
   private var interest: Readiness = .read
   private var isFlushScheduled = false
   private var wantsReading = true
   private var finishing = false
   private var finished = false
   private var lingerTimer: TimerID?
+  /// Octets of a file are on their way from the disk, and nothing leaves before them.
+  private var isFetching = false
   /// Taken out of epoll because of a hang-up that the owner is not ready to hear.
   private var isSuspended = false
   private(set) var hasPeerFinished = false
@@ -60,12 +62,14 @@ public final class TCPStream: @unchecked Sendable {
 
   public func write(_ octets: [UInt8]) {
     guard phase == .open, !finishing, !octets.isEmpty else { return }
+    if output.bufferCapacity == 0 { output.lend(loop.takeBuffer()) }
     output.append(octets)
     scheduleFlush()
   }
 
   public func write(_ octets: RawSpan) {
     guard phase == .open, !finishing, octets.byteCount > 0 else { return }
+    if output.bufferCapacity == 0 { output.lend(loop.takeBuffer()) }
     output.append(octets)
     scheduleFlush()
   }
@@ -74,12 +78,11 @@ public final class TCPStream: @unchecked Sendable {
     unsafe write(RawSpan(_unsafeStart: text.utf8Start, byteCount: text.utf8CodeUnitCount))
   }
 
-  /// Sends octets of a file without copying them through this process. The stream owns the descriptor from here on and closes it.
+  /// Sends octets of a file without copying them through this process, and without making the loop wait for a disk. The stream
+  /// owns the descriptor from here on and closes it.
   public func sendFile(_ file: Int32, offset: Int64, count: Int64) {
-    guard phase == .open, !finishing, count > 0 else {
-      Glibc.close(file)
-      return
-    }
+    let file = OutgoingFile(file)
+    guard phase == .open, !finishing, count > 0 else { return }
     output.append(file: file, offset: offset, count: count)
     scheduleFlush()
   }
@@ -172,6 +175,7 @@ public final class TCPStream: @unchecked Sendable {
 
   /// Writes what the kernel takes. False when the stream is over.
   func flush() -> Bool {
+    if isFetching { return true }
     if output.count > 0 {
       if isCongested { wasCongested = true }
       switch output.write(to: descriptor) {
@@ -185,16 +189,17 @@ public final class TCPStream: @unchecked Sendable {
       case .again:
         scheduleFlush()
         return true
+      case .absent(let file, let offset, let count):
+        fetch(file, offset, count)
+        return true
       case .failed(let error):
         failure = error
         return false
       }
     }
     isFlushScheduled = false
-    if interest.contains(.write) {
-      interest.remove(.write)
-      loop.modify(descriptor, interest)
-    }
+    if let buffer = output.takeBack() { loop.giveBack(buffer) }
+    stopWaitingToWrite()
     if finishing, !finished {
       finished = true
       shutdown(descriptor, Int32(SHUT_WR))
@@ -206,6 +211,34 @@ public final class TCPStream: @unchecked Sendable {
       owner?.streamDrained()
     }
     return true
+  }
+
+  private func stopWaitingToWrite() {
+    guard interest.contains(.write) else { return }
+    interest.remove(.write)
+    loop.modify(descriptor, interest)
+  }
+
+  /// Has a piece of a file read into memory by a thread that may wait for the disk, and goes on then.
+  private func fetch(_ file: OutgoingFile, _ offset: Int64, _ count: Int) {
+    isFetching = true
+    isFlushScheduled = true
+    stopWaitingToWrite()
+    let loop = loop
+    let isAccepted = OutgoingFile.readers.submit { [weak self] in
+      file.fetch(offset, count)
+      loop.submit { [weak self] in self?.fetched(until: offset + Int64(count)) }
+    }
+    // The readers have more to do than they can: a pause is better than a loop that waits for the disk itself.
+    if !isAccepted { loop.after(.milliseconds(50)) { [weak self] in self?.fetched(until: offset) } }
+  }
+
+  private func fetched(until offset: Int64) {
+    isFetching = false
+    isFlushScheduled = false
+    guard phase != .closed else { return }
+    output.fetched(until: offset)
+    scheduleFlush()
   }
 
   /// Both directions are over. What came before is still to be read: while the owner does not, the descriptor leaves epoll, which

@@ -6,12 +6,20 @@ public import Octets
 public protocol DatagramOwner: Actor {
   /// Datagrams have come; the batch is valid only during the call, and what is replied leaves at its end.
   func received(_ batch: DatagramBatch, on socket: UDPSocket)
+  /// The socket had an error, such as that nobody listens where a connected one sent to.
+  func failed(_ error: IOError, on socket: UDPSocket)
 }
 
 extension DatagramOwner {
+  public func failed(_ error: IOError, on socket: UDPSocket) {}
+
   nonisolated func deliver(_ batch: sending DatagramBatch, on socket: UDPSocket) {
     nonisolated(unsafe) let batch = batch
     assumeIsolated { unsafe $0.received(batch, on: socket) }
+  }
+
+  nonisolated func deliver(_ error: IOError, on socket: UDPSocket) {
+    assumeIsolated { $0.failed(error, on: socket) }
   }
 }
 
@@ -23,6 +31,8 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   private weak var owner: (any DatagramOwner)?
   private var isOpen = true
   private static let batchesPerTurn = 4
+  /// What a socket that closes still takes, however fast more comes.
+  private static let lastBatches = 64
 
   /// - Parameters:
   ///   - address: port 0 takes a free one; `self.address` then says which.
@@ -43,6 +53,25 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
       Glibc.close(descriptor)
       throw error
     }
+  }
+
+  /// A socket for questions to one server: from a random port (RFC 5452 §9.2), hearing nobody but the server, and hearing at once
+  /// when its machine says that nobody listens there.
+  ///
+  /// - Parameter source: the address to send from; nil lets the kernel choose.
+  public init(asking server: SocketAddress, from source: IPAddress? = nil, on loop: EventLoop) throws(IOError) {
+    guard loop.egress.allows(server.ip) else { throw .egressForbidden }
+    let descriptor = try openSocket(server, type: CLINUX_SOCK_DGRAM)
+    do throws(IOError) {
+      if let source { try bindSocket(descriptor, to: SocketAddress(ip: source, port: 0)) }
+      _ = try checked("connect") { unsafe withSystemAddress(server) { unsafe connect(descriptor, $0, $1) } }
+      address = try boundAddress(of: descriptor)
+    } catch {
+      Glibc.close(descriptor)
+      throw error
+    }
+    self.descriptor = descriptor
+    self.loop = loop
   }
 
   /// Takes over a bound datagram descriptor.
@@ -77,17 +106,43 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
     try transmit(octets, to: target)
   }
 
-  /// Answers, later than its batch, a datagram that came: whoever may ask is answered, wherever this process may go. On the loop.
-  public func answer(_ octets: [UInt8], to client: SocketAddress) throws(IOError) {
-    try transmit(octets, to: client)
+  /// Answers, later than its batch, a datagram that came, from the address it was sent to: whoever may ask is answered, wherever
+  /// this process may go. On the loop.
+  public func answer(_ octets: [UInt8], to client: DatagramOrigin) throws(IOError) {
+    try transmit(octets, to: client.source, control: client.control)
   }
 
-  private func transmit(_ octets: [UInt8], to target: SocketAddress) throws(IOError) {
-    _ = try checked("sendto") {
+  private func transmit(_ octets: [UInt8], to target: SocketAddress, control: [UInt8] = []) throws(IOError) {
+    // The descriptor's number may belong to another socket by now.
+    guard isOpen else { throw .closed }
+    var control = control
+    _ = try checked("sendmsg") {
       unsafe withSystemAddress(target) { address, length in
-        unsafe octets.withUnsafeBytes { unsafe sendto(descriptor, $0.baseAddress, $0.count, 0, address, length) }
+        unsafe octets.withUnsafeBytes { octets in
+          unsafe control.withUnsafeMutableBytes { control in
+            var vector = unsafe iovec(
+              iov_base: UnsafeMutableRawPointer(mutating: octets.baseAddress), iov_len: octets.count)
+            return unsafe withUnsafeMutablePointer(to: &vector) { vector in
+              var header = unsafe msghdr()
+              unsafe header.msg_name = UnsafeMutableRawPointer(mutating: address)
+              unsafe header.msg_namelen = length
+              unsafe header.msg_iov = vector
+              unsafe header.msg_iovlen = 1
+              unsafe header.msg_control = control.isEmpty ? nil : control.baseAddress
+              unsafe header.msg_controllen = control.count
+              return unsafe sendmsg(descriptor, &header, 0)
+            }
+          }
+        }
       }
     }
+  }
+
+  /// Takes what has come already and then no more; answers can still be sent until `close`. On the loop.
+  public func stopReceiving() {
+    var left = Self.lastBatches
+    while left > 0, deliverBatch() { left -= 1 }
+    loop.deregister(descriptor)
   }
 
   public func close() {
@@ -99,16 +154,33 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   }
 
   public func ready(_ readiness: Readiness) {
-    let batch = loop.datagrams
     for _ in 0..<Self.batchesPerTurn {
-      guard isOpen, let owner else { return }
-      let count = batch.receive(descriptor, tellsTarget: address.ip.isUnspecified)
-      if count > 0 {
-        nonisolated(unsafe) let lent = batch
-        unsafe owner.deliver(lent, on: self)
-        if isOpen { batch.sendReplies(descriptor) }
-      }
-      if count < DatagramBatch.capacity { return }
+      if !deliverBatch() { return }
     }
+  }
+
+  /// Gives what has come to the owner. False when there can't be more yet.
+  private func deliverBatch() -> Bool {
+    guard isOpen else { return false }
+    guard let owner else {
+      // Nobody is left to hear, and what came would wake the loop without end.
+      close()
+      return false
+    }
+    let batch = loop.datagrams
+    let count: Int
+    do throws(IOError) {
+      count = try batch.receive(descriptor, tellsTarget: address.ip.isUnspecified)
+    } catch {
+      if error.isShortage { loop.rest(descriptor, then: .read) }
+      owner.deliver(error, on: self)
+      return false
+    }
+    if count > 0 {
+      nonisolated(unsafe) let lent = batch
+      unsafe owner.deliver(lent, on: self)
+      if isOpen { batch.sendReplies(descriptor) }
+    }
+    return count == DatagramBatch.capacity
   }
 }

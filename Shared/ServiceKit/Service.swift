@@ -87,6 +87,7 @@ public final class Service: Sendable {
   ) throws {
     SignalWatcher.block([SIGTERM, SIGINT, SIGHUP])
     signal(SIGPIPE, SIG_IGN)
+    DescriptorLimit.raise()
     let egress = options.allowEgress.isEmpty ? EgressPolicy.unrestricted : .only(options.allowEgress)
     let count = options.loops ?? SystemThread.availableProcessors
     let main = try EventLoop(egress: egress)
@@ -148,6 +149,10 @@ public final class Service: Sendable {
     metrics.gauge("http_requests_total", help: "Requests begun.") { Double(server.requests.current) }
     metrics.gauge("http_refusals_total", help: "Requests refused for their form.") { Double(server.refusals.current) }
     metrics.gauge("http_turned_away_total", help: "Connections over a bound.") { Double(server.turnedAway.current) }
+    let loops = loops
+    metrics.gauge("loop_turns_total", help: "Turns of the event loops: a rate without work is a loop that spins.") {
+      Double(loops.reduce(0) { $0 + $1.turns })
+    }
     metrics.gauge("log_lines_dropped_total", help: "Log lines that found the ring full.") {
       Double(LogRing.shared.droppedCount)
     }

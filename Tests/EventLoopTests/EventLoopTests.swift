@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 import Octets
 import Testing
 
@@ -9,6 +10,11 @@ func withLoop<Result: Sendable>(
   let loop = try EventLoop.start(name: "test", egress: egress)
   defer { loop.stop() }
   return try await body(loop)
+}
+
+/// Runs something on a loop and waits for it.
+func onLoop<Result: Sendable>(_ loop: EventLoop, _ body: @escaping @Sendable () -> Result) async -> Result {
+  await withCheckedContinuation { continuation in loop.submit { continuation.resume(returning: body()) } }
 }
 
 /// Counts on a loop.
@@ -102,4 +108,39 @@ func poolReturns() async throws {
     }
     #expect(back)
   }
+}
+
+@Test("Jobs that never end keep neither timers nor events from their turn", .timeLimit(.minutes(1)))
+func jobsLeaveRoom() async throws {
+  try await withLoop { loop in
+    let isOver = Lock(false)
+    loop.submit { loop.after(.milliseconds(5)) { isOver.withLock { $0 = true } } }
+    await withCheckedContinuation { continuation in
+      loop.spawn {
+        while !isOver.withLock({ $0 }) { await Task.yield() }
+        continuation.resume()
+      }
+    }
+  }
+}
+
+@Test("A pool that is full says so, and one that has stopped says that", .timeLimit(.minutes(1)))
+func poolRefuses() async throws {
+  let pool = BlockingPool(threads: 1, queueLimit: 1)
+  var ends: [Int32] = [0, 0]
+  try #require(unsafe pipe(&ends) == 0)
+  let (reading, writing) = (ends[0], ends[1])
+  let hasBegun = Lock(false)
+  #expect(
+    pool.submit {
+      hasBegun.withLock { $0 = true }
+      var octet: UInt8 = 0
+      _ = unsafe read(reading, &octet, 1)
+    })
+  while !hasBegun.withLock({ $0 }) { await Task.yield() }
+  #expect(pool.submit {})
+  await #expect(throws: IOError.overloaded) { try await pool.run {} }
+  pool.stop()
+  await #expect(throws: IOError.closed) { try await pool.run {} }
+  close(writing)
 }

@@ -31,7 +31,7 @@ actor Echo: StreamOwner {
   func ended(_ error: IOError?) { onEnd(error) }
 }
 
-private let anyPort = SocketAddress(ip: .loopbackV4, port: 0)
+let anyPort = SocketAddress(ip: .loopbackV4, port: 0)
 
 func echoListener(on loop: EventLoop, onEnd: @escaping @Sendable (IOError?) -> Void = { _ in }) throws -> TCPListener {
   try TCPListener(anyPort, on: loop) { socket in
@@ -77,8 +77,8 @@ func halfClose() async throws {
   }
 }
 
-@Test("A file is sent in its place between octets")
-func sendsFiles() async throws {
+@Test("A file is sent in its place between octets, whether it is in memory or not", arguments: [false, true])
+func sendsFiles(isCold: Bool) async throws {
   /// Says a head, a slice of a file and a tail, and ends.
   actor FileSender: StreamOwner {
     nonisolated let loop: EventLoop
@@ -100,12 +100,8 @@ func sendsFiles() async throws {
     func ended(_ error: IOError?) {}
   }
   let content = (0..<2_000_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
-  var template = Array("/tmp/eventloop-XXXXXX\0".utf8CString)
-  let file = unsafe mkstemp(&template)
-  let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  let path = try scratchFile(content, isCold: isCold)
   defer { unsafe unlink(path) }
-  #expect(unsafe write(file, content, content.count) == content.count)
-  close(file)
   try await withLoop { loop in
     let listener = try TCPListener(anyPort, on: loop) { socket in
       let sender = FileSender(socket, on: loop)
@@ -162,53 +158,6 @@ func portsAreNotSharedInSilence() async throws {
     let sibling = try TCPListener(first.address, on: loop, sharesPort: true, isSibling: true) { $0.close() }
     await sibling.drain()
     await first.drain()
-  }
-}
-
-/// Answers each datagram with its octets reversed.
-actor Mirror: DatagramOwner {
-  nonisolated let loop: EventLoop
-  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
-  private(set) var seen: [[UInt8]] = []
-  private let answers: Bool
-
-  init(_ loop: EventLoop, answers: Bool) {
-    self.loop = loop
-    self.answers = answers
-  }
-
-  func start(_ socket: UDPSocket) throws { try socket.start(self) }
-
-  func received(_ batch: DatagramBatch, on socket: UDPSocket) {
-    for index in 0..<batch.count {
-      let octets = batch.withOctets(index) { unsafe $0.withUnsafeBytes { unsafe Array($0) } }
-      seen.append(octets)
-      let reversed = Array(octets.reversed())
-      if answers { unsafe batch.reply(index, reversed.span.bytes) }
-    }
-  }
-}
-
-@Test(
-  "Datagrams are answered to their senders, from the address they were sent to",
-  arguments: ["127.0.0.1", "0.0.0.0", "::1", "::"])
-func datagrams(bind: String) async throws {
-  let ip = try #require(IPAddress(bind))
-  try await withLoop { loop in
-    let server = try UDPSocket(SocketAddress(ip: ip, port: 0), on: loop)
-    let mirror = Mirror(loop, answers: true)
-    try await mirror.start(server)
-    let client = try UDPSocket(SocketAddress(ip: ip.isV4 ? .loopbackV4 : .loopbackV6, port: 0), on: loop)
-    let ear = Mirror(loop, answers: false)
-    try await ear.start(client)
-    let target = SocketAddress(ip: ip.isV4 ? .loopbackV4 : .loopbackV6, port: server.address.port)
-    for value in 0..<40 { try client.send([UInt8(value), 1, 2], to: target) }
-    while await ear.seen.count < 40 { await loop.sleep(for: .milliseconds(1)) }
-    #expect(Set(await ear.seen) == Set((0..<40).map { [2, 1, UInt8($0)] }))
-    loop.submit {
-      client.close()
-      server.close()
-    }
   }
 }
 

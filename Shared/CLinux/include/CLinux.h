@@ -32,6 +32,8 @@ int clinux_signalfd(const int *signals, int count);
 /// The number of the next signal that has come, 0 where there is none.
 int clinux_signalfd_read(int fd);
 ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count);
+/// 1 where the octet can be read without waiting for a disk (or lies behind the end), 0 where not or where nobody can tell.
+int clinux_is_resident(int fd, off_t offset);
 
 /// One datagram of a batch: mmsghdr.
 typedef struct { _Alignas(8) unsigned char octets[64]; } clinux_message;
@@ -41,9 +43,14 @@ uint32_t clinux_message_length(const clinux_message *m);
 socklen_t clinux_message_name_length(const clinux_message *m);
 size_t clinux_message_control_length(const clinux_message *m);
 int clinux_message_truncated(const clinux_message *m);
+/// Replaces the interface of a received IP_PKTINFO or IPV6_PKTINFO by any, so that an answer with it takes the way its routes say.
+/// A link-local address keeps its interface: it means nothing without.
+void clinux_message_any_interface(clinux_message *m);
 int clinux_recvmmsg(int fd, clinux_message *messages, unsigned count);
 int clinux_sendmmsg(int fd, clinux_message *messages, unsigned count);
 
+/// Raises RLIMIT_NOFILE's soft limit to the hard one; the limit then, 0 where it can't be read.
+uint64_t clinux_raise_descriptor_limit(void);
 /// Processors in this thread's affinity mask; 1 where it can't be read.
 int clinux_affinity_count(void);
 /// Names the calling thread; the name is cut to 15 octets.
