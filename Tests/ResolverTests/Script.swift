@@ -10,6 +10,7 @@ final class Script {
     case message(Message)
     case silence
     case unreachable
+    case broken(Breakage)
   }
 
   static let root = SocketAddress(ip: IPAddress(v4: 0x7F00_0901), port: 5300)
@@ -61,6 +62,7 @@ final class Script {
             message.header.id = ask.id
             events.append(.response(exchange: ask.exchange, message, rtt: .milliseconds(1)))
           case .unreachable: events.append(.broken(exchange: ask.exchange, .unreachable("refused")))
+          case .broken(let why): events.append(.broken(exchange: ask.exchange, why))
           case .silence: silent.append((ask.exchange, steady + ask.patience))
           }
         }

@@ -47,6 +47,7 @@ struct ResolverAPI: Sendable {
     let tracing = try Parameters.flag(request, "trace", default: false)
     let question = Question(name: name, type: type)
     let outcome = await resolver(request).resolve(question, cacheOnly: !recursionDesired, tracing: tracing)
+    if outcome.isPassing { throw Problem(503, outcome.comment ?? "The resolver is busy.") }
     let json = DNSJSON.resolution(
       question, outcome, recursionDesired: recursionDesired, checkingDisabled: checkingDisabled, tracing: tracing)
     let wantsOwnType = request.header("accept")?.contains("application/dns-json") ?? false

@@ -15,7 +15,8 @@ extension Packet {
     let layout = Layout(bytes)
     let least = (outcome.answers + outcome.authorities).map(\.ttl).min()
     // What has no TTL is good for this asking alone; a failure for as long as the cache remembers it.
-    let lifetime = outcome.code == .serverFailure ? RecordCache.failureTTL : Int64(least ?? 0)
+    let remembered = outcome.isPassing ? 0 : RecordCache.failureTTL
+    let lifetime = outcome.code == .serverFailure ? remembered : Int64(least ?? 0)
     self.init(
       bytes: bytes, questionEnd: layout.questionEnd, ttls: layout.ttls, rotating: layout.rotating,
       rotatingSize: layout.rotatingSize, stored: now, expires: now + lifetime)

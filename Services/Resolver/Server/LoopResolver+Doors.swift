@@ -51,12 +51,20 @@ extension LoopResolver {
     if connectionsByClient[client] == 0 { connectionsByClient[client] = nil }
   }
 
-  /// Takes no more queries and ends when those under way are answered; what takes longer than a query may is given up.
+  /// Takes no more queries and ends when those that came are answered; what takes longer than a query may is given up.
   func drain() async {
-    for socket in sockets { socket.close() }
+    for socket in sockets { socket.stopReceiving() }
     for listener in listeners { await listener.drain() }
+    // One turn of the loop: what the connections have sent already is read.
+    await loop.sleep(for: .zero)
+    for session in sessions.values { await session.finish() }
     let end = Instant.current + WorkBudget.time
-    while !lookUps.isEmpty, Instant.current < end { await loop.sleep(for: .milliseconds(20)) }
+    while isBusy, Instant.current < end { await loop.sleep(for: .milliseconds(20)) }
+    for socket in sockets { socket.close() }
     for session in sessions.values { await session.close() }
+  }
+
+  private var isBusy: Bool {
+    !lookUps.isEmpty || sessions.values.contains { session in session.assumeIsolated { $0.isBusy } }
   }
 }

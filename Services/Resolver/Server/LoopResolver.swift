@@ -100,6 +100,7 @@ actor LoopResolver: DatagramOwner {
         if answerFromPackets(message, now: now, overUDP: true) {
           return unsafe batch.reply(index, output.span.bytes)
         }
+        let client = batch.origin(index)
         resolve(message, overUDP: true) { answer in
           // What can't be sent is as good as lost on the way: the client asks again.
           try? socket.answer(answer, to: client)
@@ -177,7 +178,7 @@ actor LoopResolver: DatagramOwner {
   }
 
   private func overload(_ question: Question, _ done: (Outcome, Packet) -> Void) {
-    let outcome = Outcome(code: .serverFailure, comment: "too many questions are under way")
+    let outcome = Outcome(code: .serverFailure, comment: "too many questions are under way", isPassing: true)
     done(outcome, Packet(question, outcome, now: setup.clock()))
   }
 

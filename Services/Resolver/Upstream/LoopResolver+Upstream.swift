@@ -23,8 +23,7 @@ extension LoopResolver {
       return nil
     }
     do throws(IOError) {
-      let local = source ?? (ask.server.ip.isV4 ? .anyV4 : .anyV6)
-      let socket = try UDPSocket(SocketAddress(ip: local, port: 0), on: loop)
+      let socket = try UDPSocket(asking: ask.server, from: source, on: loop)
       try socket.start(self)
       exchange.socket = socket
       exchanges[key] = exchange
@@ -34,8 +33,15 @@ extension LoopResolver {
     } catch {
       if exchanges[key] == nil { loop.cancel(timer) }
       close(key)
-      return .broken(exchange: ask.exchange, .unreachable("\(error)"))
+      return .broken(exchange: ask.exchange, Breakage(error))
     }
+  }
+
+  /// The server's machine or the network refused what was sent.
+  func failed(_ error: IOError, on socket: UDPSocket) {
+    guard let key = bySocket[ObjectIdentifier(socket)] else { return }
+    close(key)
+    tell(key.lookUp, .broken(exchange: key.exchange, Breakage(error)))
   }
 
   /// The address to ask from; nil lets the kernel choose, as it must where a loopback address would lead nowhere.
@@ -85,7 +91,7 @@ extension LoopResolver {
       case .malformed(let why): event = .broken(exchange: ask.exchange, .malformed(why))
       }
     } catch {
-      event = .broken(exchange: ask.exchange, .unreachable("\(error)"))
+      event = .broken(exchange: ask.exchange, Breakage(error))
     }
     guard exchanges[key] != nil else { return }
     close(key)
@@ -116,5 +122,11 @@ extension LoopResolver {
       await connection.close()
       throw error
     }
+  }
+}
+
+extension Breakage {
+  init(_ error: IOError) {
+    self = error.isShortage ? .shortage("\(error)") : .unreachable("\(error)")
   }
 }

@@ -112,6 +112,10 @@ extension Walk {
     case .malformed(let reason):
       mark(open, .malformed, reason, nil, nil)
       giveUp(on: open.ask.server, reason)
+    case .shortage(let reason):
+      mark(open, .failed, reason, nil, nil)
+      if top.exchanges.values.contains(where: \.hopeful) { return top.state = .waiting }
+      abandon("this resolver can't ask now: \(reason)", isPassing: true, moment, &knowledge)
     }
   }
 

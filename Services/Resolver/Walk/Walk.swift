@@ -265,10 +265,13 @@ struct Walk {
 
   /// Ends the client's question with an error.
   mutating func abandon(
-    _ why: String, code: ResponseCode = .serverFailure, _ moment: Moment, _ knowledge: inout Knowledge
+    _ why: String, code: ResponseCode = .serverFailure, isPassing: Bool = false, _ moment: Moment,
+    _ knowledge: inout Knowledge
   ) {
-    if let first = frames.first { knowledge.cache.insertFailure(first.asked, first.type, now: moment.world) }
-    finish(Outcome(code: code, comment: why))
+    if !isPassing, let first = frames.first {
+      knowledge.cache.insertFailure(first.asked, first.type, now: moment.world)
+    }
+    finish(Outcome(code: code, comment: why, isPassing: isPassing))
   }
 
   private mutating func finish(_ outcome: Outcome) {

@@ -40,6 +40,8 @@ enum Breakage {
   case unreachable(String)
   /// What came isn't a DNS message, or not a response to the query.
   case malformed(String)
+  /// This machine could not ask (it is out of descriptors, memory or ports): nothing is learnt about the server.
+  case shortage(String)
 }
 
 /// What a walk wants done, in this order.
@@ -58,6 +60,8 @@ struct Outcome {
   var authorities: [ResourceRecord] = []
   /// Why it failed, for a person.
   var comment: String?
+  /// The resolver itself is short of something: the same question may be answered a moment later, so this isn't remembered.
+  var isPassing = false
   var steps: [Step] = []
 }
 
