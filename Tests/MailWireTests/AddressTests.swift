@@ -100,12 +100,4 @@ import Testing
     #expect(path.value("SMTPUTF8") == "")
     #expect(path.value("BODY") == nil)
   }
-
-  @Test func `xtext goes there and back`() {
-    #expect(XText.encode("a+b=c d") == "a+2Bb+3Dc+20d")
-    #expect(XText.decode("a+2Bb+3Dc+20d") == "a+b=c d")
-    #expect(XText.decode("a+2") == nil)
-    #expect(XText.decode("+ZZ") == nil)
-    #expect(XText.decode("+FF") == nil)
-  }
 }

@@ -160,38 +160,3 @@ public struct SMTPPath: Equatable, Sendable {
     parameters.first { $0.keyword == keyword }.map { $0.value ?? "" }
   }
 }
-
-/// The escape of ESMTP parameter values: `+` and two hexadecimal digits (RFC 3461 §4).
-public enum XText {
-  public static func encode(_ text: String) -> String {
-    var octets: [UInt8] = []
-    for octet in text.utf8 {
-      if octet > 0x20, octet < 0x7F, octet != 0x2B, octet != 0x3D {
-        octets.append(octet)
-      } else {
-        octets.append(0x2B)
-        octets += Array(Hex.encode([octet]).utf8).map(\.asciiUppercased)
-      }
-    }
-    return String(decoding: octets, as: UTF8.self)
-  }
-
-  /// The text, or nil where an escape is broken or the result is not UTF-8.
-  public static func decode(_ text: String) -> String? {
-    let octets = Array(text.utf8)
-    var decoded: [UInt8] = []
-    var index = 0
-    while index < octets.count {
-      if octets[index] == 0x2B {
-        guard index + 2 < octets.count, let high = octets[index + 1].hexDigit, let low = octets[index + 2].hexDigit
-        else { return nil }
-        decoded.append(high << 4 | low)
-        index += 3
-      } else {
-        decoded.append(octets[index])
-        index += 1
-      }
-    }
-    return String(validating: decoded, as: UTF8.self)
-  }
-}
