@@ -7,7 +7,7 @@ public protocol StreamOwner: Actor, Selectable {
   func received(_ octets: RawSpan)
   /// The peer will send no more; it may still read.
   func peerFinished()
-  /// After congestion everything has left: go on producing.
+  /// After congestion, or where it was asked for, everything has left: go on producing.
   func drained()
   /// The stream is over, by an error or (nil) in order. Called once, and not after the owner's own `close`.
   func ended(_ error: IOError?)

@@ -35,7 +35,7 @@ public final class TCPStream: @unchecked Sendable {
   /// Taken out of epoll because of a hang-up that the owner is not ready to hear.
   private var isSuspended = false
   private(set) var hasPeerFinished = false
-  private(set) var wasCongested = false
+  private(set) var owesDrained = false
   private(set) var failure: IOError?
   private weak var owner: (any StreamOwner)?
 
@@ -84,6 +84,13 @@ public final class TCPStream: @unchecked Sendable {
     let file = OutgoingFile(file)
     guard phase == .open, !finishing, count > 0 else { return }
     output.append(file: file, offset: offset, count: count)
+    scheduleFlush()
+  }
+
+  /// The owner hears `drained()` when everything written so far has been handed to the kernel.
+  public func tellWhenDrained() {
+    guard phase == .open else { return }
+    owesDrained = true
     scheduleFlush()
   }
 
@@ -177,11 +184,11 @@ public final class TCPStream: @unchecked Sendable {
   func flush() -> Bool {
     if isFetching { return true }
     if output.count > 0 {
-      if isCongested { wasCongested = true }
+      if isCongested { owesDrained = true }
       switch output.write(to: descriptor) {
       case .done: break
       case .blocked:
-        if isCongested { wasCongested = true }
+        if isCongested { owesDrained = true }
         interest.insert(.write)
         loop.modify(descriptor, interest)
         isFlushScheduled = true
@@ -206,8 +213,8 @@ public final class TCPStream: @unchecked Sendable {
       if phase == .lingering { lingerAtMost(Self.lingerTime) { $0.end(nil) } }
     }
     if phase == .lingering, finished, hasPeerFinished { return false }
-    if wasCongested {
-      wasCongested = false
+    if owesDrained {
+      owesDrained = false
       owner?.streamDrained()
     }
     return true
