@@ -87,13 +87,15 @@ struct MailCommand: ParsableCommand {
     MailAPI(store: store, requireAdmin: { try service.access.requireAdmin($0) }).register(on: service.router)
 
     let sessions = SessionRegistry()
+    let desk = LoginDesk(store: store, log: service.log)
     let smtpDoor = SMTPService(
-      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions,
+      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, desk: desk,
       counters: counters, log: service.log)
     var submissionDoor = smtpDoor
     submissionDoor.isSubmission = true
     let pop3Door = POP3Service(
-      store: store, locks: MailboxLocks(), forcesPasswords: insecurePasswords, sessions: sessions, log: service.log)
+      store: store, locks: MailboxLocks(), forcesPasswords: insecurePasswords, sessions: sessions, desk: desk,
+      log: service.log)
     var doors = Doors(service: service, sessions: sessions)
     let (incoming, handingIn) = (smtpDoor, submissionDoor)
     try doors.open("smtp", smtp) { incoming.open($0, on: $1) }

@@ -23,14 +23,14 @@ MODULES = {
 # Target: the modules it links, and sources compiled into it because their own module is an executable.
 SMTP = [f"Services/Mail/SMTP/{file}.swift" for file in [
     "DataDecoder", "SMTPAuthentication", "SMTPCommands", "SMTPEnvelope", "SMTPSession"]]
-LINES = "Services/Mail/Sessions/CommandLines.swift"
+LINES = [f"Services/Mail/Sessions/{file}.swift" for file in ["CommandLines", "LineSession"]]
 TARGETS = {
     "DNSMessage": (["DNSWire"], []),
     "ZoneFile": (["DNSWire"], []),
     "HTTPRequest": (["HTTPWire"], []),
     "MIMEMessage": (["MailWire"], []),
-    "SMTPDialogue": (["MailWire"], [*SMTP, LINES]),
-    "POP3Dialogue": (["MailWire"], ["Services/Mail/POP3/POP3Session.swift", LINES]),
+    "SMTPDialogue": (["MailWire"], [*SMTP, *LINES]),
+    "POP3Dialogue": (["MailWire"], ["Services/Mail/POP3/POP3Session.swift", *LINES]),
 }
 # The package's own language settings, without those that only forbid.
 FLAGS = ["-swift-version", "6", "-O", "-sanitize=fuzzer", "-parse-as-library", "-strict-memory-safety"]

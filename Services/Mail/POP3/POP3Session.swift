@@ -10,33 +10,38 @@ struct POP3Message: Sendable, Equatable {
   var uid: String
 }
 
+/// A mailbox that a session has for itself, as it was at the login.
+struct POP3Maildrop: Sendable {
+  var mailbox: Int64
+  var messages: [POP3Message]
+  /// Letting go of it unlocks the mailbox.
+  var lease: (any Sendable)?
+}
+
 /// What a login leads to.
-enum POP3Login: Sendable, Equatable {
-  case opened([POP3Message])
+enum POP3Login: Sendable {
+  case opened(POP3Maildrop)
   case denied
-  /// The password would go over a stream that others may listen to.
-  case exposed
+  /// Too many from there were wrong.
+  case tooMany
   /// Another session has the mailbox.
   case locked
   /// It could not be read.
   case failed
 }
 
-/// What the loop around a session has to do.
-enum POP3Action: Sendable, Equatable {
-  case reply([UInt8])
+/// What a POP3 session has to be told.
+enum POP3Request: Sendable, Equatable {
   /// Check the password, lock the mailbox, list its INBOX; answer with `loggedIn(_:)`.
   case login(user: String, password: String)
   /// Read the letter; answer with `letter(_:)`.
-  case fetch(Int64)
+  case fetch(mailbox: Int64, message: Int64)
   /// Delete these for good; answer with `deleted(_:)`.
-  case delete([Int64])
-  /// Nothing follows: let the output go out, then close and unlock the mailbox.
-  case close
+  case delete(mailbox: Int64, messages: [Int64])
 }
 
-/// The server's side of one POP3 connection (RFC 1939 with CAPA of RFC 2449), apart from all input and output.
-struct POP3Session: Sendable {
+/// The server's side of one POP3 connection (RFC 1939 with CAPA of RFC 2449).
+struct POP3Session: LineSession {
   enum Phase: Equatable {
     case greeting, authorization, transaction
     case loggingIn
@@ -48,27 +53,39 @@ struct POP3Session: Sendable {
 
   /// Octets of a command line; RFC 2449 §4 asks for 255.
   static let lineLimit = 512
-  /// Failed logins or senseless commands in a row before the session ends.
+  /// Senseless commands in a row before the session ends.
   static let errorLimit = 10
+  /// Wrong passwords before the session ends.
+  static let loginLimit = 5
 
+  /// Passwords may be sent: the stream is protected, or never leaves the machine.
+  let passwordsAllowed: Bool
   private(set) var phase = Phase.greeting
   private var lines = CommandLines()
-  private var actions: [POP3Action] = []
+  private var actions: [LineAction<POP3Request>] = []
   private var user: String?
-  private(set) var messages: [POP3Message] = []
+  private var maildrop: POP3Maildrop?
   private var marked: Set<Int> = []
   private var errors = 0
+  private var failedLogins = 0
 
-  /// Octets that wait to be read.
+  init(passwordsAllowed: Bool = true) { self.passwordsAllowed = passwordsAllowed }
+
   var buffered: Int { lines.count }
+  /// Nothing comes in but commands.
+  var isReceiving: Bool { false }
+  var held: Int { 0 }
+
+  private var messages: [POP3Message] { maildrop?.messages ?? [] }
+
+  mutating func giveUpLetter() {}
 
   mutating func receive(_ bytes: [UInt8]) {
     guard phase != .closed else { return }
     lines.append(bytes)
   }
 
-  /// What to do next; nil when input or an answer has to come first.
-  mutating func next() -> POP3Action? {
+  mutating func next() -> LineAction<POP3Request>? {
     while actions.isEmpty {
       switch phase {
       case .greeting:
@@ -84,7 +101,7 @@ struct POP3Session: Sendable {
     return actions.removeFirst()
   }
 
-  // MARK: Answers of the loop
+  // MARK: Answers
 
   mutating func loggedIn(_ login: POP3Login) {
     guard phase == .loggingIn else { return }
@@ -92,12 +109,15 @@ struct POP3Session: Sendable {
     switch login {
     case .opened(let found):
       phase = .transaction
-      messages = found
+      maildrop = found
       good("user successfully logged on")
     case .denied:
+      failedLogins += 1
       bad("[AUTH] user name or password is wrong")
-    case .exposed:
-      bad("[AUTH] a password needs an encrypted connection")
+      // A login needs two commands of which the first succeeds, so these are counted apart.
+      if failedLogins >= Self.loginLimit, phase != .closed { close() }
+    case .tooMany:
+      bad("[SYS/TEMP] too many wrong passwords came from your address; try again in two minutes")
     case .locked:
       bad("[IN-USE] another session has this mailbox open")
     case .failed:
@@ -125,9 +145,11 @@ struct POP3Session: Sendable {
     close()
   }
 
-  /// The loop ends the session after a silence: nothing is deleted (RFC 1939 §3).
-  mutating func end() {
-    if phase != .closed { close() }
+  /// Nothing is deleted, and nothing said that could be taken for the answer to a command (RFC 1939 §3).
+  mutating func end(_ reason: LineEnding) {
+    guard phase != .closed else { return }
+    if reason == .crowded { reply("-ERR [SYS/TEMP] too many connections, try again later") }
+    close()
   }
 
   // MARK: Commands
@@ -136,11 +158,16 @@ struct POP3Session: Sendable {
     guard case .line(let octets, _) = line else { return bad("line too long") }
     let split = octets.firstIndex(of: 0x20) ?? octets.count
     let verb = String(decoding: octets[..<split].map(\.asciiUppercased), as: UTF8.self)
-    let argument = String(decoding: octets[split...].dropFirst(), as: UTF8.self)
+    guard let argument = String(validating: octets[split...].dropFirst(), as: UTF8.self) else {
+      return bad("a command is UTF-8")
+    }
     switch verb {
     case "CAPA":
       good("Capability list follows")
-      multiline(["TOP", "USER", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "EXPIRE NEVER"])
+      multiline(
+        (passwordsAllowed ? ["USER"] : []) + [
+          "TOP", "UIDL", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "EXPIRE NEVER",
+        ])
     case "QUIT": quit()
     case "USER", "PASS":
       guard phase == .authorization else { return bad("you are logged on already") }
@@ -153,6 +180,8 @@ struct POP3Session: Sendable {
   }
 
   private mutating func authorization(_ verb: String, _ argument: String) {
+    // Told before the password comes.
+    guard passwordsAllowed else { return bad("[AUTH] a password needs an encrypted connection") }
     if verb == "USER" {
       guard !argument.isEmpty else { return bad("user needs a name") }
       user = argument
@@ -161,7 +190,7 @@ struct POP3Session: Sendable {
     guard let user else { return bad("say user first") }
     self.user = nil
     phase = .loggingIn
-    actions.append(.login(user: user, password: argument))
+    actions.append(.ask(.login(user: user, password: argument)))
   }
 
   private mutating func transaction(_ verb: String, _ argument: String) {
@@ -217,17 +246,22 @@ struct POP3Session: Sendable {
   }
 
   private mutating func fetch(_ index: Int, lines: Int?) {
+    guard let maildrop else { return }
     phase = .fetching(lines: lines)
-    actions.append(.fetch(messages[index].id))
+    actions.append(.ask(.fetch(mailbox: maildrop.mailbox, message: maildrop.messages[index].id)))
   }
 
+  /// The messages go only when all that was said before has been handed over: a client that asked for a letter and for
+  /// its deletion in one breath, and then lost the connection, has the letter still here (RFC 1939 §6).
   private mutating func quit() {
-    guard phase == .transaction, !marked.isEmpty else {
+    guard let maildrop, !marked.isEmpty else {
       good("POP3 server signing off")
       return close()
     }
     phase = .updating
-    actions.append(.delete(marked.sorted().map { messages[$0].id }))
+    actions.append(.flush)
+    actions.append(
+      .ask(.delete(mailbox: maildrop.mailbox, messages: marked.sorted().map { maildrop.messages[$0].id })))
   }
 
   /// The header, the empty line and so many lines of the body (RFC 1939 §7, TOP).
@@ -252,6 +286,7 @@ struct POP3Session: Sendable {
 
   private mutating func close() {
     phase = .closed
+    maildrop = nil
     lines.drop()
     actions.append(.close)
   }

@@ -48,10 +48,16 @@ extension SMTPSession {
       guard parts.count == 3, !parts[1].isEmpty else {
         return bad(501, "5.5.2", "PLAIN is authority NUL user NUL password")
       }
+      // Nobody may act for somebody else here (RFC 4616 §2).
+      guard parts[0].isEmpty || parts[0] == parts[1] else {
+        return wrongPassword("The authority has to be the user, or empty")
+      }
       check(parts[1], parts[2])
     case .userName:
-      guard !decoded.isEmpty else { return bad(501, "5.5.2", "A user name is needed") }
-      phase = .password(user: String(decoding: decoded, as: UTF8.self))
+      guard !decoded.isEmpty, let user = String(validating: decoded, as: UTF8.self) else {
+        return bad(501, "5.5.2", "A user name is needed, in UTF-8")
+      }
+      phase = .password(user: user)
       challenge("UGFzc3dvcmQ6")
     case .password(let user):
       check(Array(user.utf8)[...], decoded[...])
@@ -61,12 +67,13 @@ extension SMTPSession {
   }
 
   private mutating func check(_ name: ArraySlice<UInt8>, _ password: ArraySlice<UInt8>) {
-    let name = String(decoding: name, as: UTF8.self)
+    // Read as something else, a password that is no text could be taken for another one that is none.
+    guard let name = String(validating: name, as: UTF8.self),
+      let password = String(validating: password, as: UTF8.self)
+    else { return bad(501, "5.5.2", "User name and password are UTF-8") }
     phase = .authenticating(user: name)
-    actions.append(.authenticate(user: name, password: String(decoding: password, as: UTF8.self)))
+    actions.append(.ask(.authenticate(user: name, password: password)))
   }
 
-  private mutating func challenge(_ text: String) {
-    actions.append(.reply(Array("334 \(text)\r\n".utf8)))
-  }
+  private mutating func challenge(_ text: String) { reply(334, "", text) }
 }

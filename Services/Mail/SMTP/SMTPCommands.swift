@@ -32,7 +32,7 @@ extension SMTPSession {
     case "STARTTLS", "BDAT", "TURN", "ETRN", "SEND", "SOML", "SAML": bad(502, "5.5.1", "\(verb) is not implemented")
     case "GET", "POST", "PUT", "HEAD", "CONNECT":
       // A web page made someone's browser talk to this port: what follows is not mail.
-      end("5.5.1", "this is a mail server, closing connection")
+      sayGoodbye("4.7.0", "this is a mail server, closing connection")
     default: bad(500, "5.5.1", "Command unknown; HELP lists the commands")
     }
   }
@@ -46,7 +46,8 @@ extension SMTPSession {
   private mutating func hello(_ argument: ArraySlice<UInt8>, extended wanted: Bool) {
     let name = String(decoding: argument, as: UTF8.self)
     guard !argument.isEmpty, argument.count <= 255, argument.allSatisfy(Self.isNameOctet) else {
-      return bad(501, "5.5.4", "Say \(wanted ? "EHLO" : "HELO") and the name of your host")
+      // No reply to EHLO or HELO has an enhanced code (RFC 2034 §4).
+      return bad(501, "", "Say \(wanted ? "EHLO" : "HELO") and the name of your host")
     }
     reset()
     client = name
@@ -60,27 +61,29 @@ extension SMTPSession {
     actions.append(.reply(Array(text.utf8)))
   }
 
-  /// Letters, digits, `-`, `.`, `_`, an address literal's brackets and colons, and UTF-8: nothing that could break the
-  /// Received line the name goes into.
+  /// Letters, digits, `-`, `.`, `_`, an address literal's brackets and colons: nothing that could break the Received line
+  /// the name goes into. An international name comes in its ASCII form (RFC 6531 §3.7.1).
   private static func isNameOctet(_ octet: UInt8) -> Bool {
-    octet.isASCIIAlphanumeric || octet >= 0x80 || [0x2D, 0x2E, 0x5F, 0x5B, 0x5D, 0x3A].contains(octet)
+    octet.isASCIIAlphanumeric || [0x2D, 0x2E, 0x5F, 0x5B, 0x5D, 0x3A].contains(octet)
   }
 
   /// The path after `FROM:` or `TO:` and its parameters. A space after the colon, as people type it, is let through.
+  /// - Parameter badAddress: the enhanced code for an address that is none.
   private func path(
-    _ argument: ArraySlice<UInt8>, after keyword: String, usage: String
+    _ argument: ArraySlice<UInt8>, after keyword: String, usage: String, badAddress: String
   ) throws(Complaint) -> SMTPPath {
     guard argument.prefix(keyword.utf8.count).equalsIgnoringASCIICase(keyword.utf8) else {
-      throw Complaint(text: "Say \(usage)")
+      throw Complaint(enhanced: "5.5.4", text: "Say \(usage)")
     }
     do throws(AddressError) {
       return try SMTPPath(argument.dropFirst(keyword.utf8.count))
     } catch {
-      throw Complaint(text: "\(error); say \(usage)")
+      throw Complaint(enhanced: badAddress, text: "\(error); say \(usage)")
     }
   }
 
   private struct Complaint: Error {
+    var enhanced: String
     var text: String
   }
 
@@ -92,13 +95,14 @@ extension SMTPSession {
     }
     let path: SMTPPath
     do throws(Complaint) {
-      path = try self.path(argument, after: "FROM:", usage: "MAIL FROM:<user@domain>")
+      path = try self.path(argument, after: "FROM:", usage: "MAIL FROM:<user@domain>", badAddress: "5.1.7")
     } catch {
-      return bad(501, "5.5.2", error.text)
+      return bad(501, error.enhanced, error.text)
     }
     if let sender = path.address, sender.domain.isEmpty {
       return bad(553, "5.1.7", "\(sender)... the sender needs a domain")
     }
+    if let problem = foreignSender(path.address) { return bad(553, "5.7.1", problem) }
     let parameters = path.parameters
     var letter = SMTPEnvelope(sender: path.address)
     if !parameters.isEmpty && !extended { return bad(555, "5.5.4", "Parameters need EHLO") }
@@ -129,22 +133,31 @@ extension SMTPSession {
     good(250, "2.1.0", "\(path.address?.description ?? "<>")... Sender ok")
   }
 
+  /// Who has logged in sends in nobody else's name (RFC 6409 §6.1). The null path belongs to nobody and is everyone's: the
+  /// receipts that mail programs send have to carry it (RFC 8098 §3).
+  private func foreignSender(_ sender: MailAddress?) -> String? {
+    guard let sender, let owner, sender.folded != owner.folded else { return nil }
+    return "\(sender)... this address is not yours; you are logged in as \(owner)"
+  }
+
   private mutating func recipient(_ argument: ArraySlice<UInt8>) {
     guard let envelope else { return bad(503, "5.5.1", "Say MAIL first") }
     let path: SMTPPath
     do throws(Complaint) {
-      path = try self.path(argument, after: "TO:", usage: "RCPT TO:<user@domain>")
+      path = try self.path(argument, after: "TO:", usage: "RCPT TO:<user@domain>", badAddress: "5.1.3")
     } catch {
-      return bad(501, "5.5.2", error.text)
+      return refuse(501, error.enhanced, error.text)
     }
-    guard let address = path.address else { return bad(501, "5.1.3", "<> is no recipient") }
-    if let parameter = path.parameters.first { return bad(555, "5.5.4", "Parameter \(parameter.keyword) is not known") }
-    if address.needsUTF8 && !envelope.utf8 { return bad(553, "5.6.7", "This address needs SMTPUTF8") }
+    guard let address = path.address else { return refuse(501, "5.1.3", "<> is no recipient") }
+    if let parameter = path.parameters.first {
+      return refuse(555, "5.5.4", "Parameter \(parameter.keyword) is not known")
+    }
+    if address.needsUTF8 && !envelope.utf8 { return refuse(553, "5.6.7", "This address needs SMTPUTF8") }
     guard envelope.recipients.count < limits.recipients else {
       return reply(452, "4.5.3", "Too many recipients; send the rest in another transaction")
     }
     phase = .verifying(address)
-    actions.append(.verify(address))
+    actions.append(.ask(.verify(address, trusted: user != nil)))
   }
 
   private mutating func startData(_ argument: ArraySlice<UInt8>) {

@@ -14,8 +14,10 @@ struct SMTPLimits: Sendable {
   var recipients = 1000
   /// Commands in a row that make no sense before the session ends.
   var errors = 10
-  /// Recipients refused before the session ends.
+  /// Recipients refused in a row, with none accepted for the letter, before the session ends.
   var refusals = 200
+  /// Wrong passwords before the session ends.
+  var logins = 5
 }
 
 /// What the commands before DATA said.
@@ -59,15 +61,34 @@ struct SMTPDoor: Sendable {
   var catchesAll = false
 }
 
-/// What the loop around a session has to do.
-enum SMTPAction: Sendable, Equatable {
-  case reply([UInt8])
-  /// Answer with `recipient(_:)`.
-  case verify(MailAddress)
+/// A letter that has come in whole, and what its trace says of the way it came.
+struct SMTPLetter: Sendable, Equatable {
+  var envelope: SMTPEnvelope
+  var content: [UInt8]
+  /// What the client called itself.
+  var client: String
+  /// `SMTP`, `ESMTP`, `ESMTPA`, … (RFC 3848).
+  var transport: String
+  /// Whoever hands it in has logged in: it is an author's, not another host's.
+  var isAuthors: Bool
+}
+
+/// What came of a login.
+enum SMTPLogin: Sendable, Equatable {
+  /// `owner` is the address the user may send from; nil: any.
+  case accepted(owner: MailAddress?)
+  case denied
+  /// Too many from there were wrong.
+  case tooMany
+  case failed
+}
+
+/// What an SMTP session has to be told.
+enum SMTPRequest: Sendable, Equatable {
+  /// Answer with `recipient(_:)`. A trusted client may send anywhere.
+  case verify(MailAddress, trusted: Bool)
   /// Answer with `authenticated(_:)`.
   case authenticate(user: String, password: String)
   /// Answer with `stored(_:)`, after it is durable.
-  case store(SMTPEnvelope, content: [UInt8])
-  /// Nothing follows: let the output go out, then close.
-  case close
+  case store(SMTPLetter)
 }

@@ -1,14 +1,14 @@
 import MailWire
 import Octets
 
-/// The server's side of one SMTP connection (RFC 5321), apart from all input and output: octets and answers go in, actions
-/// come out of `next()`. While an answer is awaited nothing is read, so replies keep the commands' order (RFC 2920).
-struct SMTPSession: Sendable {
+/// The server's side of one SMTP connection (RFC 5321).
+struct SMTPSession: LineSession {
   enum Phase: Equatable {
     case greeting, command, data
     case verifying(MailAddress)
     case authenticating(user: String)
-    case storing
+    /// The letter is on its way to the disk, and so many octets of it in memory.
+    case storing(octets: Int)
     case credentials, userName
     case password(user: String)
     case closed
@@ -21,18 +21,22 @@ struct SMTPSession: Sendable {
   var phase = Phase.greeting
   var lines = CommandLines()
   var data: DataDecoder?
-  var actions: [SMTPAction] = []
+  var actions: [LineAction<SMTPRequest>] = []
   /// What the client called itself.
   var client: String?
   /// It said EHLO: extensions and enhanced codes are on.
   var extended = false
   /// Who logged in.
   var user: String?
+  /// The address that user may send from; nil: any.
+  var owner: MailAddress?
   var envelope: SMTPEnvelope?
   /// Senseless commands in a row.
   var errors = 0
-  /// Recipients refused so far.
+  /// Recipients refused in a row.
   var refusals = 0
+  /// Wrong passwords so far.
+  var failedLogins = 0
 
   init(hostname: String, door: SMTPDoor = SMTPDoor(), limits: SMTPLimits = SMTPLimits()) {
     self.hostname = hostname
@@ -47,23 +51,23 @@ struct SMTPSession: Sendable {
     return user == nil ? base : base + "A"
   }
 
-  /// Octets that wait to be read; above a few lines the loop should stop reading from the client.
   var buffered: Int { lines.count }
 
-  /// Octets of the letter that is coming in.
-  var held: Int { data?.content.count ?? 0 }
+  var isReceiving: Bool { phase == .data }
 
-  /// There is no room for the letter that is coming in.
+  var held: Int {
+    if case .storing(let octets) = phase { return octets }
+    return data?.content.count ?? 0
+  }
+
   mutating func giveUpLetter() { data?.giveUp() }
 
-  /// More octets came.
   mutating func receive(_ bytes: [UInt8]) {
     guard phase != .closed else { return }
     lines.append(bytes)
   }
 
-  /// What to do next; nil when input or an answer has to come first.
-  mutating func next() -> SMTPAction? {
+  mutating func next() -> LineAction<SMTPRequest>? {
     while actions.isEmpty {
       guard advance() else { return nil }
     }
@@ -92,7 +96,7 @@ struct SMTPSession: Sendable {
     }
   }
 
-  // MARK: Answers of the loop
+  // MARK: Answers
 
   /// The answer to `verify`.
   mutating func recipient(_ verdict: RecipientVerdict) {
@@ -100,6 +104,7 @@ struct SMTPSession: Sendable {
     phase = .command
     switch verdict {
     case .accepted:
+      refusals = 0
       if envelope?.recipients.contains(path) == false { envelope?.recipients.append(path) }
       good(250, "2.1.5", "\(path)... Recipient ok")
     case .unknownUser:
@@ -112,20 +117,26 @@ struct SMTPSession: Sendable {
   }
 
   /// The answer to `authenticate`.
-  mutating func authenticated(_ right: Bool) {
+  mutating func authenticated(_ login: SMTPLogin) {
     guard case .authenticating(let name) = phase else { return }
     phase = .command
-    if right {
+    switch login {
+    case .accepted(let address):
       user = name
+      owner = address
       good(235, "2.7.0", "Authentication successful")
-    } else {
-      bad(535, "5.7.8", "User name or password is wrong")
+    case .denied:
+      wrongPassword("User name or password is wrong")
+    case .tooMany:
+      reply(454, "4.7.0", "Too many wrong passwords came from your address; try again in two minutes")
+    case .failed:
+      reply(454, "4.7.0", "The password can't be checked now; try again later")
     }
   }
 
   /// The answer to `store`.
   mutating func stored(_ verdict: StorageVerdict) {
-    guard phase == .storing else { return }
+    guard case .storing = phase else { return }
     phase = .command
     reset()
     switch verdict {
@@ -137,8 +148,16 @@ struct SMTPSession: Sendable {
     }
   }
 
-  /// The loop ends the session, after a silence or when the server shuts down.
-  mutating func end(_ enhanced: String, _ text: String) {
+  mutating func end(_ reason: LineEnding) {
+    switch reason {
+    case .crowded: sayGoodbye("4.3.2", "too many connections, try again later")
+    case .silence: sayGoodbye("4.4.2", "nothing came for too long, closing connection")
+    case .shutdown: sayGoodbye("4.3.2", "is shutting down")
+    case .hangUp: if phase != .closed { close() }
+    }
+  }
+
+  mutating func sayGoodbye(_ enhanced: String, _ text: String) {
     guard phase != .closed else { return }
     reply(421, enhanced, "\(hostname) \(text)")
     close()
@@ -162,8 +181,11 @@ struct SMTPSession: Sendable {
     switch decoder.fault {
     case nil:
       guard let envelope else { return true }
-      phase = .storing
-      actions.append(.store(envelope, content: decoder.content))
+      phase = .storing(octets: decoder.content.count)
+      let letter = SMTPLetter(
+        envelope: envelope, content: decoder.content, client: client ?? "unknown", transport: transport,
+        isAuthors: user != nil)
+      actions.append(.ask(.store(letter)))
     case .bareLineEnd:
       reset()
       bad(500, "5.5.2", "lines end in CRLF; use telnet or nc -C")
@@ -220,13 +242,23 @@ struct SMTPSession: Sendable {
   mutating func bad(_ code: Int, _ enhanced: String, _ text: String) {
     errors += 1
     reply(code, enhanced, text)
-    if errors >= limits.errors { end("4.7.0", "too many errors, closing connection") }
+    if errors >= limits.errors { sayGoodbye("4.7.0", "too many errors, closing connection") }
   }
 
-  /// A recipient is refused, which alone is no error of the client.
-  private mutating func refuse(_ code: Int, _ enhanced: String, _ text: String) {
+  /// Guesses are counted over the whole session: what succeeds between them makes them no better.
+  mutating func wrongPassword(_ text: String) {
+    failedLogins += 1
+    bad(535, "5.7.8", text)
+    if failedLogins >= limits.logins { sayGoodbye("4.7.0", "too many wrong passwords, closing connection") }
+  }
+
+  /// A recipient is refused. A long list may have many dead addresses, so that alone ends no session, and none in which
+  /// the letter has found a good recipient: it would be lost to that one as often as it is sent.
+  mutating func refuse(_ code: Int, _ enhanced: String, _ text: String) {
     refusals += 1
     reply(code, enhanced, text)
-    if refusals >= limits.refusals { end("4.7.0", "too many refused recipients, closing connection") }
+    if refusals >= limits.refusals, envelope?.recipients.isEmpty != false {
+      sayGoodbye("4.7.0", "too many refused recipients, closing connection")
+    }
   }
 }

@@ -18,11 +18,12 @@ private func dialogue(_ pieces: [[UInt8]]) -> [String] {
     while let action = session.next() {
       told.append("\(action)")
       switch action {
-      case .login(let user, _): session.loggedIn(user == "bob" ? .opened(messages) : .denied)
-      case .fetch(let id):
+      case .ask(.login(let user, _)):
+        session.loggedIn(user == "bob" ? .opened(POP3Maildrop(mailbox: 1, messages: messages)) : .denied)
+      case .ask(.fetch(_, let id)):
         require(id == 7 || id == 9, "only what is there is fetched")
         session.letter(letter)
-      case .delete(let ids):
+      case .ask(.delete(_, let ids)):
         require(Set(ids).isSubset(of: [7, 9]), "only what is there is deleted")
         session.deleted(true)
       default: break

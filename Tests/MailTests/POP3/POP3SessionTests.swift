@@ -4,16 +4,20 @@ import Testing
 
 /// A client that says its lines and a loop that answers at once.
 struct POP3Talk {
-  var session = POP3Session()
+  var session: POP3Session
   var text = ""
   var deleted: [Int64] = []
   var isClosed = false
-  var login = POP3Login.opened([
-    POP3Message(id: 11, size: 498, uid: "11"), POP3Message(id: 12, size: 912, uid: "12"),
-  ])
+  var login = POP3Login.opened(
+    POP3Maildrop(
+      mailbox: 3,
+      messages: [POP3Message(id: 11, size: 498, uid: "11"), POP3Message(id: 12, size: 912, uid: "12")]))
   var letter: String? = "Subject: x\r\n\r\n.one\r\ntwo\r\nthree\r\n"
 
-  init() { drain() }
+  init(passwordsAllowed: Bool = true) {
+    session = POP3Session(passwordsAllowed: passwordsAllowed)
+    drain()
+  }
 
   mutating func send(_ lines: String...) { send(octets: Array((lines.joined(separator: "\r\n") + "\r\n").utf8)) }
 
@@ -26,9 +30,11 @@ struct POP3Talk {
     while let action = session.next() {
       switch action {
       case .reply(let octets): text += String(decoding: octets, as: UTF8.self)
-      case .login(let user, let password): session.loggedIn(user == "bob" && password == "hungry" ? login : .denied)
-      case .fetch: session.letter(letter.map { Array($0.utf8) })
-      case .delete(let ids):
+      case .flush: break
+      case .ask(.login(let user, let password)):
+        session.loggedIn(user == "bob" && password == "hungry" ? login : .denied)
+      case .ask(.fetch): session.letter(letter.map { Array($0.utf8) })
+      case .ask(.delete(_, let ids)):
         deleted += ids
         session.deleted(true)
       case .close: isClosed = true
@@ -72,7 +78,7 @@ struct POP3Talk {
   @Test func withoutQuitNothingIsDeleted() {
     var talk = POP3Talk()
     talk.send("USER bob", "PASS hungry", "DELE 1")
-    talk.session.end()
+    talk.session.end(.silence)
     talk.drain()
     #expect(talk.deleted.isEmpty)
     #expect(talk.isClosed)
@@ -108,7 +114,7 @@ struct POP3Talk {
   }
 
   @Test(arguments: [
-    (POP3Login.denied, "-ERR [AUTH]"), (.exposed, "-ERR [AUTH]"), (.locked, "-ERR [IN-USE]"),
+    (POP3Login.denied, "-ERR [AUTH]"), (.tooMany, "-ERR [SYS/TEMP]"), (.locked, "-ERR [IN-USE]"),
     (.failed, "-ERR [SYS/TEMP]"),
   ])
   func aFailedLoginMayBeTriedAgain(login: POP3Login, reply: String) {
@@ -116,7 +122,7 @@ struct POP3Talk {
     talk.login = login
     talk.send("PASS x", "LIST", "USER bob", "PASS hungry")
     #expect(talk.heard().contains("\r\n+OK\r\n" + reply))
-    talk.login = .opened([])
+    talk.login = .opened(POP3Maildrop(mailbox: 3, messages: []))
     talk.send("USER bob", "PASS hungry", "LIST")
     #expect(talk.heard().hasSuffix("+OK 0 messages\r\n.\r\n"))
   }
@@ -126,6 +132,76 @@ struct POP3Talk {
     talk.letter = nil
     talk.send("USER bob", "PASS hungry", "RETR 1", "NOOP")
     #expect(talk.heard().hasSuffix("-ERR [SYS/TEMP] the message can't be read any more\r\n+OK\r\n"))
+  }
+
+  @Test func nothingIsDeletedBeforeTheOutputHasLeft() {
+    var session = POP3Session()
+    session.receive(Array("USER bob\r\nPASS hungry\r\nRETR 1\r\nDELE 1\r\nQUIT\r\n".utf8))
+    var kinds: [String] = []
+    while let action = session.next() {
+      switch action {
+      case .reply, .close: kinds.append("output")
+      case .flush: kinds.append("flush")
+      case .ask(.login): session.loggedIn(POP3Talk().login)
+      case .ask(.fetch(let mailbox, let message)):
+        #expect(mailbox == 3 && message == 11)
+        session.letter([])
+      case .ask(.delete(let mailbox, let messages)):
+        #expect(mailbox == 3 && messages == [11])
+        kinds.append("delete")
+      }
+    }
+    #expect(kinds.suffix(3) == ["output", "flush", "delete"])
+    session.deleted(true)
+    #expect(session.next() == .reply(Array("+OK POP3 server signing off\r\n".utf8)))
+    #expect(session.next() == .close)
+  }
+
+  @Test func aPasswordIsNotAskedForWhereOthersMayListen() {
+    var talk = POP3Talk(passwordsAllowed: false)
+    talk.send("CAPA", "USER bob", "PASS hungry")
+    let text = talk.heard()
+    #expect(!text.contains("\r\nUSER\r\n"))
+    let refusal = "-ERR [AUTH] a password needs an encrypted connection\r\n"
+    #expect(text.hasSuffix(".\r\n" + refusal + refusal))
+  }
+
+  @Test func guessesAreCountedOverTheWholeSession() {
+    var talk = POP3Talk()
+    for _ in 0..<4 { talk.send("USER bob", "PASS wrong", "CAPA") }
+    #expect(!talk.isClosed)
+    talk.send("USER bob", "PASS wrong")
+    #expect(talk.heard().hasSuffix("-ERR [AUTH] user name or password is wrong\r\n"))
+    #expect(talk.isClosed)
+  }
+
+  @Test func theLockGoesWithTheGoodbye() {
+    final class Lease: Sendable {}
+    weak var lease: Lease?
+    var talk = POP3Talk()
+    do {
+      let held = Lease()
+      lease = held
+      talk.login = .opened(POP3Maildrop(mailbox: 3, messages: [], lease: held))
+    }
+    talk.send("USER bob", "PASS hungry")
+    talk.login = .denied
+    #expect(lease != nil)
+    talk.send("QUIT")
+    #expect(lease == nil)
+  }
+
+  @Test func aPasswordMayHaveBlanksAndMustBeText() {
+    var session = POP3Session()
+    session.receive(Array("USER bob\r\nPASS  a b \r\n".utf8))
+    var asked: POP3Request?
+    while let action = session.next() {
+      if case .ask(let request) = action { asked = request }
+    }
+    #expect(asked == .login(user: "bob", password: " a b "))
+    var talk = POP3Talk()
+    talk.send(octets: Array("USER bob\r\nPASS ".utf8) + [0xFF] + Array("\r\n".utf8))
+    #expect(talk.heard().hasSuffix("-ERR a command is UTF-8\r\n"))
   }
 
   @Test func aRunOfErrorsEndsTheSession() {

@@ -19,7 +19,9 @@ import Testing
       self.loop = loop
       var log = Logger(label: "test")
       log.logLevel = .critical
-      let service = SMTPService(store: test.store, isSubmission: false, sessions: SessionRegistry(), log: log)
+      let service = SMTPService(
+        store: test.store, isSubmission: false, sessions: SessionRegistry(),
+        desk: LoginDesk(store: test.store, log: log), log: log)
       listener = try TCPListener(SocketAddress(ip: .loopbackV4, port: 0), on: loop) { service.open($0, on: loop) }
     }
 

@@ -97,6 +97,19 @@ import Testing
     #expect(room.change(by: -1) && room.change(by: 3) && !room.change(by: 1))
   }
 
+  @Test func roomIsTakenUntilTheLetterIsStored() {
+    var session = SMTPSession(hostname: "h")
+    session.receive(Array("HELO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<b@h.edu>\r\nDATA\r\nsome\r\n.\r\n".utf8))
+    while let action = session.next() {
+      if case .ask(.verify) = action { session.recipient(.accepted) }
+    }
+    #expect(session.held == 6)
+    session.giveUpLetter()
+    #expect(session.held == 6)
+    session.stored(.accepted(note: ""))
+    #expect(session.held == 0)
+  }
+
   @Test func aLetterWithoutRoomIsReadToItsEndAndPutOff() {
     var talk = SMTPTalk()
     talk.send("EHLO a", "MAIL FROM:<a@b.c>", "RCPT TO:<b@h.edu>", "DATA", "some")

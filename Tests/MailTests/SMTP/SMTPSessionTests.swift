@@ -11,6 +11,7 @@ struct SMTPTalk {
   var isClosed = false
   var verdicts: [String: RecipientVerdict] = [:]
   var storage = StorageVerdict.accepted(note: "")
+  var login = SMTPLogin.accepted(owner: MailAddress("alice@crepes.fr"))
 
   init(door: SMTPDoor = SMTPDoor(), limits: SMTPLimits = SMTPLimits()) {
     session = SMTPSession(hostname: "hamburger.edu", door: door, limits: limits)
@@ -30,11 +31,12 @@ struct SMTPTalk {
     while let action = session.next() {
       switch action {
       case .reply(let octets): text += String(decoding: octets, as: UTF8.self)
-      case .verify(let address): session.recipient(verdicts[address.description] ?? .accepted)
-      case .authenticate(let user, let password):
-        session.authenticated(user == "alice@crepes.fr" && password == "ketchup")
-      case .store(let envelope, let content):
-        stored.append((envelope, String(decoding: content, as: UTF8.self)))
+      case .flush: break
+      case .ask(.verify(let address, _)): session.recipient(verdicts[address.description] ?? .accepted)
+      case .ask(.authenticate(let user, let password)):
+        session.authenticated(user == "alice@crepes.fr" && password == "ketchup" ? login : .denied)
+      case .ask(.store(let letter)):
+        stored.append((letter.envelope, String(decoding: letter.content, as: UTF8.self)))
         session.stored(storage)
       case .close: isClosed = true
       }
@@ -90,6 +92,25 @@ struct SMTPTalk {
     var talk = SMTPTalk()
     for octet in octets { talk.send(octets: [octet]) }
     #expect(talk.heard() == Self.answer)
+  }
+
+  @Test func everyCutOfAnAuthenticatedDialogueMeansTheSame() {
+    let lines = [
+      "EHLO crepes.fr", "AUTH PLAIN", "AGFsaWNlAGE=", "AUTH LOGIN", "YWxpY2VAY3JlcGVzLmZy", "a2V0Y2h1cA==",
+      "MAIL FROM:<alice@crepes.fr> SIZE=10 BODY=8BITMIME", "RCPT TO:<bob@hamburger.edu>", "DATA", "..x", ".", "QUIT",
+    ]
+    let octets = Array((lines.joined(separator: "\r\n") + "\r\n").utf8)
+    var whole = SMTPTalk(door: SMTPDoor(submission: true))
+    whole.send(octets: octets)
+    let answer = whole.heard()
+    #expect(answer.contains("535 5.7.8 ") && answer.contains("235 2.7.0 ") && answer.contains("250 2.0.0 Message"))
+    for cut in 0...octets.count {
+      var talk = SMTPTalk(door: SMTPDoor(submission: true))
+      talk.send(octets: Array(octets[..<cut]))
+      talk.send(octets: Array(octets[cut...]))
+      #expect(talk.heard() == answer)
+      #expect(talk.stored.map(\.content) == [".x\r\n"])
+    }
   }
 
   @Test func ehloListsTheExtensionsAndTurnsEnhancedCodesOn() {
@@ -153,6 +174,110 @@ struct SMTPTalk {
     #expect(talk.stored.first?.envelope.sender == nil)
   }
 
+  @Test func manyBadRecipientsDoNotEndTheLetterOfAGoodOne() {
+    var talk = SMTPTalk()
+    talk.verdicts = ["x@h.edu": .unknownUser]
+    talk.send("EHLO a", "MAIL FROM:<a@b.c>", "RCPT TO:<bob@h.edu>")
+    for _ in 0..<300 { talk.send("RCPT TO:<x@h.edu>", "RCPT TO:<>", "RCPT TO:x") }
+    talk.send("DATA", "hello", ".")
+    #expect(talk.codes().suffix(3) == [501, 354, 250])
+    #expect(talk.stored.count == 1)
+  }
+
+  @Test func refusalsAreCountedInARow() {
+    var talk = SMTPTalk(limits: SMTPLimits(refusals: 3))
+    talk.verdicts = ["x@h.edu": .unknownUser]
+    for _ in 0..<5 {
+      talk.send("HELO a", "MAIL FROM:<a@b.c>", "RCPT TO:<x@h.edu>", "RCPT TO:<x@h.edu>", "RCPT TO:<bob@h.edu>", "RSET")
+    }
+    #expect(!talk.isClosed)
+    talk.send("MAIL FROM:<a@b.c>", "RCPT TO:<x@h.edu>", "RCPT TO:<x@h.edu>", "RCPT TO:<x@h.edu>")
+    #expect(talk.codes().suffix(2) == [550, 421])
+    #expect(talk.isClosed)
+  }
+
+  @Test(arguments: [
+    ("<alice@crepes.fr>", "250 2.1.0"), ("<Alice@CREPES.fr>", "250 2.1.0"), ("<>", "250 2.1.0"),
+    ("<bob@hamburger.edu>", "553 5.7.1"), ("<alice@hamburger.edu>", "553 5.7.1"), ("<alice+x@crepes.fr>", "553 5.7.1"),
+  ])
+  func whoLoggedInSendsInTheirOwnName(path: String, reply: String) {
+    var talk = SMTPTalk(door: SMTPDoor(submission: true))
+    talk.send("EHLO a", "AUTH PLAIN AGFsaWNlQGNyZXBlcy5mcgBrZXRjaHVw")
+    _ = talk.heard()
+    talk.send("MAIL FROM:\(path)")
+    #expect(talk.heard().hasPrefix(reply))
+  }
+
+  @Test func catchModeTakesEverySender() {
+    var talk = SMTPTalk(door: SMTPDoor(catchesAll: true))
+    talk.login = .accepted(owner: nil)
+    talk.send("EHLO a", "AUTH PLAIN AGFsaWNlQGNyZXBlcy5mcgBrZXRjaHVw", "MAIL FROM:<who@ever.org>")
+    #expect(talk.codes() == [220, 250, 235, 250])
+  }
+
+  @Test func guessesAreCountedOverTheWholeSession() {
+    var talk = SMTPTalk(door: SMTPDoor(submission: true))
+    talk.send("EHLO a")
+    for _ in 0..<5 { talk.send("AUTH PLAIN AGFsaWNlAGE=", "NOOP") }
+    #expect(talk.codes().suffix(4) == [535, 250, 535, 421])
+    #expect(talk.isClosed)
+  }
+
+  @Test(arguments: [
+    (SMTPLogin.denied, "535 5.7.8"), (.tooMany, "454 4.7.0"), (.failed, "454 4.7.0"),
+    (.accepted(owner: nil), "235 2.7.0"),
+  ])
+  func aLoginsOutcomeIsTold(login: SMTPLogin, reply: String) {
+    var talk = SMTPTalk(door: SMTPDoor(submission: true))
+    talk.login = login
+    talk.send("EHLO a")
+    _ = talk.heard()
+    talk.send("AUTH PLAIN AGFsaWNlQGNyZXBlcy5mcgBrZXRjaHVw")
+    #expect(talk.heard().hasPrefix(reply))
+  }
+
+  @Test(arguments: [
+    // alice for bob; alice as herself; a password that is no UTF-8.
+    ("Ym9iAGFsaWNlQGNyZXBlcy5mcgBrZXRjaHVw", 535), ("YWxpY2VAY3JlcGVzLmZyAGFsaWNlQGNyZXBlcy5mcgBrZXRjaHVw", 235),
+    ("AGFsaWNlQGNyZXBlcy5mcgD/", 501),
+  ])
+  func plainHasAnAuthorityAndText(response: String, code: Int) {
+    var talk = SMTPTalk(door: SMTPDoor(submission: true))
+    talk.send("EHLO a", "AUTH PLAIN \(response)")
+    #expect(talk.codes() == [220, 250, code])
+  }
+
+  /// RFC 2034 §4: all but the greeting, the answer to EHLO and HELO, and what only asks for more.
+  @Test func everyReplyHasAnEnhancedCodeOfItsClass() {
+    var talk = SMTPTalk(door: SMTPDoor(submission: true), limits: SMTPLimits(size: 100, recipients: 2, errors: 1000))
+    talk.verdicts = ["x@h.edu": .unknownUser, "y@z.org": .relayingDenied, "later@h.edu": .tryLater]
+    talk.send("EHLO a")
+    _ = talk.heard()
+    talk.send(
+      "HELP", "VRFY bob", "VRFY", "EXPN x", "NOOP", "NONSENSE", "STARTTLS", "RCPT TO:<a@h.edu>", "DATA",
+      "MAIL FROM:<a@b.c>", "AUTH PLAIN !", "AUTH X", "AUTH", "AUTH PLAIN AGFsaWNlAGE=",
+      "AUTH PLAIN AGFsaWNlQGNyZXBlcy5mcgBrZXRjaHVw", "AUTH PLAIN =", "MAIL", "MAIL FROM:<", "MAIL FROM:<bob@h.edu>",
+      "MAIL FROM:<> SIZE=1000", "MAIL FROM:<> X=1", "MAIL FROM:<>", "MAIL FROM:<>", "RCPT", "RCPT TO:<>", "DATA",
+      "RCPT TO:<x@h.edu>", "RCPT TO:<y@z.org>", "RCPT TO:<later@h.edu>", "RCPT TO:<a@h.edu> X", "RCPT TO:<a@h.edu>",
+      "RCPT TO:<b@h.edu>", "RCPT TO:<c@h.edu>", "DATA x", "DATA", String(repeating: "x", count: 200), ".", "RSET",
+      String(repeating: "x", count: 5000), "QUIT")
+    let lines = talk.heard().split(separator: "\r\n").filter { $0.first != "3" }
+    #expect(lines.count > 35)
+    for line in lines {
+      let status = line.dropFirst(4).split(separator: " ").first.flatMap { EnhancedStatus(Array($0.utf8)) }
+      #expect(status.map { Character("\($0.kind)") } == line.first, "\(line)")
+    }
+  }
+
+  @Test(arguments: ["EHLO", "EHLO a b", "HELO <x>", "EHLO caf\u{e9}.fr"])
+  func aBadNameIsRefusedWithoutAnEnhancedCode(line: String) {
+    var talk = SMTPTalk()
+    talk.send("EHLO a")
+    _ = talk.heard()
+    talk.send(line)
+    #expect(talk.heard().hasPrefix("501 Say "))
+  }
+
   @Test func dataWithoutARecipientIsRefused() {
     var talk = SMTPTalk()
     talk.verdicts = ["x@h.edu": .unknownUser]
@@ -170,7 +295,7 @@ struct SMTPTalk {
     ("MAIL FROM:<a@b.c> SIZE=35000001", "552 5.3.4"), ("MAIL FROM:<a@b.c> SIZE=99999999999999999999", "552 5.3.4"),
     ("MAIL FROM:<a@b.c> SIZE=x", "501 5.5.4"), ("MAIL FROM:<a@b.c> SIZE=1 SIZE=1", "501 5.5.4"),
     ("MAIL FROM:<a@b.c> BODY=9BIT", "501 5.5.4"), ("MAIL FROM:<a@b.c> COLOUR=red", "555 5.5.4"),
-    ("MAIL FROM:<\u{e9}@b.c>", "553 5.6.7"), ("MAIL FROM:a@b.c", "501 5.5.2"), ("MAIL <a@b.c>", "501 5.5.2"),
+    ("MAIL FROM:<\u{e9}@b.c>", "553 5.6.7"), ("MAIL FROM:a@b.c", "501 5.1.7"), ("MAIL <a@b.c>", "501 5.5.4"),
     ("MAIL FROM:<a@b.c> SIZE=10 BODY=8BITMIME SMTPUTF8", "250 2.1.0"), ("MAIL FROM:<\"a b\"@b.c>", "250 2.1.0"),
     ("mail from:<a@b.c>", "250 2.1.0"), ("MAIL FROM:<@x.org,@y.org:a@b.c>", "250 2.1.0"),
   ])
@@ -252,8 +377,8 @@ struct SMTPTalk {
     session.receive(Array("HELO a\r\nMAIL FROM:<a@b.c>\r\nRCPT TO:<b@h.edu>\r\nDATA\r\nx\r\n.\r\nNOOP\r\n".utf8))
     var kinds: [String] = []
     while let action = session.next() {
-      if case .verify = action { session.recipient(.accepted) }
-      if case .store = action { kinds.append("store") }
+      if case .ask(.verify) = action { session.recipient(.accepted) }
+      if case .ask(.store) = action { kinds.append("store") }
     }
     #expect(kinds == ["store"])
     #expect(session.next() == nil)

@@ -1,0 +1,33 @@
+import Logging
+import Octets
+
+/// What came of a user name and a password.
+enum Login: Sendable {
+  case mailbox(MailboxRecord)
+  /// Catch mode: everyone's password is right.
+  case anyone
+  case denied
+  /// Too many from there were wrong: this one was not looked at.
+  case tooMany
+  /// The store could not tell.
+  case failed
+}
+
+/// Checks passwords for every protocol alike.
+struct LoginDesk: Sendable {
+  var store: Store
+  var gate = LoginGate()
+  var log: Logger
+
+  /// Takes as long for a name that does not exist as for a wrong password.
+  func logIn(_ user: String, _ password: String, from address: IPAddress) async -> Login {
+    if store.settings.catchMode != nil { return .anyone }
+    guard gate.isOpen(to: address) else { return .tooMany }
+    guard let mailbox = await store.authenticate(user, password: password) else {
+      gate.noteFailure(of: address)
+      log.info("a login failed", metadata: ["user": "\(user)", "peer": "\(address)"])
+      return .denied
+    }
+    return .mailbox(mailbox)
+  }
+}
