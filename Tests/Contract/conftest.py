@@ -1,40 +1,78 @@
 import pathlib
+import smtplib
 import sys
+from email.message import EmailMessage
 
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
 
-from harness import Net  # noqa: E402
+from harness import Net, eventually  # noqa: E402
+
+ZONE = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
 
 
-@pytest.fixture(scope="module")
-def services(tmp_path_factory):
-    """Starts a service by name, once, on addresses of its own."""
-    net = Net(tmp_path_factory.mktemp("contract"))
-    running = {}
+def a_name_server(net, *zones):
+    return net.nameserver("nameserver", 8054, {zone: ZONE for zone in zones}, "11.1")
 
-    def nameserver():
-        zone = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
-        return net.nameserver("nameserver", 8054, {"example.com.": zone}, "11.1")
 
-    def resolver():
-        return net.resolver("resolver", 8055, "12.1", ["9.1"], "--forward", f".={net.at('11.1')}:5300")
+def nameserver(net):
+    return a_name_server(net, "example.com.")
 
-    def registrar():
-        flags = ["--tld", f"com=http://{net.at('0.1')}:8054"]
-        start("nameserver").ask(
-            "POST", "/api/v1/servers/localhost/zones",
-            json={"name": "com.", "kind": "Native", "zone": "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"})
-        return net.start("registrar", "registrar", 8056, *flags)
 
-    def mail():
-        return net.mail("mail", 8025, "20.1", "hamburger.edu", None, [("bob@hamburger.edu", "hungry")])
+def resolver(net):
+    """One that has answers: it asks a name server for the names of the contract's examples."""
+    a_name_server(net, "edu.", "networkutopia.com.")
+    service = net.resolver("resolver", 8055, "12.1", ["9.1"], "--forward", f".={net.at('11.1')}:5300")
+    service.ask("GET", "/resolve?name=ns.networkutopia.com&type=A")
+    return service
 
-    def start(name):
-        if name not in running:
-            running[name] = {"nameserver": nameserver, "resolver": resolver, "registrar": registrar, "mail": mail}[name]()
-        return running[name]
 
-    yield start
+def registrar(net):
+    """One with a registrant and a domain of the names that the contract's examples use."""
+    a_name_server(net, "com.")
+    service = net.start("registrar", "registrar", 8056, "--tld", f"com=http://{net.at('0.1')}:8054")
+    service.ask("POST", "/v1/registrants", json={"name": "Alice"})
+    service.ask("POST", "/v1/domains", json={
+        "name": "networkutopia.com", "years": 1, "name_servers": [{"name": "ns.example.com"}]})
+    return service
+
+
+def letter(to):
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "alice@hamburger.edu", to, "Ketchup"
+    message.set_content("How about pickles?")
+    message.add_attachment(b"flour, milk, eggs", maintype="text", subtype="plain", filename="recipe.txt")
+    return message
+
+
+def mail(net):
+    """One with a letter in Bob's INBOX, a folder of his own, and a letter in the queue that finds no way out."""
+    dead = net.resolver("resolver", 8055, "12.1", ["9.1"])
+    service = net.mail(
+        "mail", 8025, "20.1", "hamburger.edu", dead, [("bob@hamburger.edu", "hungry"), ("alice@hamburger.edu", "ketchup")])
+    service.ask("POST", "/v1/mailboxes/bob@hamburger.edu/folders", json={"name": "Receipts"})
+    service.ask("POST", "/v1/domains", json={"name": "unused.example"})
+    with smtplib.SMTP(net.at("20.1"), 2587) as session:
+        session.login("alice@hamburger.edu", "ketchup")
+        session.send_message(letter("bob@hamburger.edu"))
+        session.send_message(letter("carol@elsewhere.example"))
+    return service
+
+
+def catch(net):
+    """A mail host in catch mode that has caught a letter."""
+    service = net.mail("catch", 8027, "20.3", "catch.example", None, [], "--catch")
+    with smtplib.SMTP(net.at("20.3"), 2525) as session:
+        session.send_message(letter("new-user@example.com"))
+    eventually(lambda: service.ask("GET", "/v1/messages")["items"])
+    return service
+
+
+@pytest.fixture
+def services(tmp_path):
+    """Starts a service by name, with something in it, on addresses of its own."""
+    net = Net(tmp_path)
+    yield lambda name: {
+        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "mail": mail, "catch": catch}[name](net)
     net.stop()
