@@ -44,11 +44,33 @@ def test_what_does_not_exist_is_said_so(resolver, shared_net):
 
 
 def test_the_walk_is_told_in_json(resolver, shared_net):
+    resolver.ask("DELETE", "/v1/cache")
     answer = resolver.ask("GET", "/resolve?name=gaia.cs.umass.edu&type=A&trace=1")
     assert answer["Status"] == 0
     assert [record["data"] for record in answer["Answer"]] == [shared_net.at("50.13")]
     steps = answer["Trace"]
-    assert steps
+    assert [step["step"] for step in steps] == list(range(1, len(steps) + 1))
+    assert (steps[0]["kind"], steps[0]["result"], steps[0]["detail"]) == ("cache", "delegation", "root hints")
+    # Most of the root servers are dead, and the walk may have had to find that out.
+    asked = [step for step in steps[1:] if step["result"] not in ("timeout", "unreachable")]
+    roots = {shared_net.at(f"9.{number}") + ":5300" for number in range(1, 14)}
+    assert asked[0]["server"] in roots
+    assert [step["server"] for step in asked[1:]] == [f"{shared_net.at(place)}:5300" for place in ["10.2", "11.1", "11.2"]]
+    assert [step["result"] for step in asked] == ["referral", "referral", "referral", "answer"]
+    assert [step["zone"] for step in asked] == [".", "edu.", "umass.edu.", "cs.umass.edu."]
+    assert len({step["id"] for step in asked}) > 1, "each query has an id of its own"
+    for step in asked:
+        assert step["question"] == {"name": "gaia.cs.umass.edu.", "type": 1}
+        assert step["transport"] == "udp" and step["rcode"] == "NOERROR" and not step["recursion_desired"] and step["rtt"] > 0
+        assert step["flags"] == (["qr", "aa"] if step["result"] == "answer" else ["qr"])
+        shown = {section: len(step.get(section, [])) for section in ["Answer", "Authority"]}
+        assert shown == {"Answer": step["counts"]["answer"], "Authority": step["counts"]["authority"]}
+        # The OPT record of EDNS is counted, as on the wire, and is no record to show.
+        assert step["counts"]["additional"] - len(step.get("Additional", [])) in (0, 1)
+        assert all(record["TTL"] > 0 for section in shown for record in step.get(section, []))
+
+    again = resolver.ask("GET", "/resolve?name=gaia.cs.umass.edu&type=A&trace=1")
+    assert [(step["kind"], step["result"]) for step in again["Trace"]] == [("cache", "answer")]
 
 
 def test_octodns_syncs_a_zone_unchanged(resolver, shared_net, tmp_path):

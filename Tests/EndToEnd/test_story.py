@@ -1,5 +1,4 @@
 """The story, in a world that the launcher brings up: a letter from Alice to Bob, then a domain of one's own."""
-import json
 import poplib
 import subprocess
 
@@ -57,6 +56,7 @@ def inbox(world, port, address):
 def test_one_letter_from_alice_to_bob(world, tmp_path):
     picture = tmp_path / "ketchup.png"
     picture.write_bytes(bytes(range(256)) * 20)
+    world.ask("DELETE", 8055, "/v1/cache")
     run(
         "swaks", "--server", f"{world.at('20.2')}:2587", "--auth", "PLAIN", "--auth-user", "alice@crepes.fr",
         "--auth-password", "ketchup", "--from", "alice@crepes.fr", "--to", "bob@hamburger.edu", "--header",
@@ -80,12 +80,20 @@ def test_one_letter_from_alice_to_bob(world, tmp_path):
     queued = world.ask("GET", 8026, "/v1/queue?state=delivered")["items"]
     assert queued, "Alice's server tells what became of it"
     told = world.ask("GET", 8026, f"/v1/queue/{queued[0]['id']}")
-    assert "RCPT TO:<bob@hamburger.edu>" in json.dumps(told), "with the dialogue"
+    dialogue = told["attempts"][0]["dialogue"]
+    assert "MX of hamburger.edu: 10 mail.hamburger.edu" in dialogue[0]
+    assert any("RCPT TO:<bob@hamburger.edu>" in line for line in dialogue)
+    # The resolver's cache was empty before, so it was the letter that made it walk.
+    known = {(entry["name"], entry["type"]) for entry in world.ask("GET", 8055, "/v1/cache?limit=1000")["items"]}
+    assert {("edu.", 2), ("hamburger.edu.", 2), ("hamburger.edu.", 15), ("mail.hamburger.edu.", 1)} <= known
 
 
 def test_the_walk_goes_from_root_to_edu_to_the_authority(world):
+    world.ask("DELETE", 8055, "/v1/cache")
     answer = world.ask("GET", 8055, "/resolve?name=gaia.cs.umass.edu&type=A&trace=1")
     assert answer["Status"] == 0 and answer["Answer"][-1]["data"] == world.at("50.13")
+    assert [step["zone"] for step in answer["Trace"]] == [".", ".", "edu.", "umass.edu."]
+    assert [step["server"] for step in answer["Trace"][2:]] == [f"{world.at('10.2')}:5300", f"{world.at('11.1')}:5300"]
     assert "servereast.backup2.ibm.com." in world.dig("www.ibm.com")
     assert len(world.dig("+short", "www.yahoo.com").split()) > 1
 
@@ -126,8 +134,9 @@ def test_the_catch_host_takes_any_letter_and_tells_who_waits(world):
 def test_the_second_start_keeps_all_and_nothing_is_left_running(world):
     before = [one["id"] for one in inbox(world, 8025, "bob@hamburger.edu")]
     world.down()
-    with pytest.raises(requests.ConnectionError):
-        requests.get(world.rest(8025) + "/healthz", timeout=5, proxies={"http": None})
+    for port in [*range(8025, 8028), *range(8050, 8057)]:
+        with pytest.raises(requests.ConnectionError):
+            requests.get(world.rest(port) + "/healthz", timeout=5, proxies={"http": None})
     world.up()
     assert [one["id"] for one in inbox(world, 8025, "bob@hamburger.edu")] == before
     assert world.at("50.99") in world.dig("www.networkutopia.com"), "what was registered is still there"
