@@ -4,13 +4,18 @@ import pathlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
 import pytest
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / ".build" / "compose"
+#: A name of its own: whoever has the image already keeps it.
+IMAGE = "utopia-test"
 PACKAGES = "libcurl4,libsqlite3-0,libssl3,ca-certificates,curl,dnsutils,swaks,telnet"
 
 
@@ -103,7 +108,7 @@ def compose(engine, base):
         subprocess.run(["strip", "-o", executables / name, built], check=True)
     environment = dict(
         engine, COMPOSE_PROJECT_NAME="utopiatest", UTOPIA_SUBNET="10.91", UTOPIA_PUBLISH="127.91.0.1",
-        UTOPIA_ADMIN_TOKEN="compose-test", UTOPIA_BUILD_IMAGE=base, UTOPIA_BASE_IMAGE=base,
+        UTOPIA_ADMIN_TOKEN="compose-test", UTOPIA_IMAGE=IMAGE, UTOPIA_BUILD_IMAGE=base, UTOPIA_BASE_IMAGE=base,
         UTOPIA_EXECUTABLES="dist/bin")
     tool = ["docker-compose"] if shutil.which("docker-compose") else ["docker", "compose"]
 
@@ -115,6 +120,7 @@ def compose(engine, base):
         return done.stdout
 
     run.environment = environment
+    run.tool = " ".join(tool)
     run("build")
     try:
         run("up", "--detach")
@@ -122,3 +128,5 @@ def compose(engine, base):
     finally:
         (WORK / "containers.log").write_text(run("logs", "--no-color", check=False))
         run("down", "--volumes", "--remove-orphans", check=False)
+        subprocess.run(["docker", "rmi", "--force", IMAGE, base], env=environment, capture_output=True)
+        shutil.rmtree(executables, ignore_errors=True)

@@ -1,7 +1,11 @@
 """The story in containers: every host has its own address, real ports, and keeps its data when it restarts."""
+import json
 import poplib
 import subprocess
 import time
+
+from conftest import IMAGE, ROOT
+from readme import follow, recipes
 
 HOST = "127.91.0.1"
 TOKEN = "Authorization: Bearer compose-test"
@@ -58,15 +62,37 @@ def test_a_letter_from_cis_reaches_bob_and_stays_through_restarts(compose):
     mailbox.quit()
 
 
+def test_the_commands_of_the_readme_print_what_it_says(compose, tmp_path):
+    found = recipes(" compose")
+    assert len(found) > 1
+
+    def here(text):
+        text = text.replace("docker compose", compose.tool).replace("127.0.0.1", HOST)
+        return text.replace("10.77.", "10.91.").replace("open-sesame", "compose-test")
+
+    for letter in json.loads(letters(compose))["items"]:
+        inside(compose, "curl", "-sf", "-X", "DELETE", "-H", TOKEN,
+               f"http://10.91.20.1:8025/v1/mailboxes/bob@hamburger.edu/messages/{letter['id']}")
+    follow(found, here, tmp_path, cwd=ROOT, env=compose.environment)
+
+    compose("restart", "--timeout", "20", "hosting", "registrar", "tld-generic", "resolver")
+    eventually(lambda: inside(compose, "dig", "+short", "www.networkutopia.com", check=False), lambda text: "10.91.50.99" in text)
+    domain = inside(compose, "curl", "-s", "-H", TOKEN, "http://10.91.13.1:8056/v1/domains/networkutopia.com", check=False)
+    assert '"status":"active"' in domain, "what was registered stays"
+
+
 def test_the_image_alone_is_a_world(compose, engine):
     name = "utopiatest_alone"
     subprocess.run(
-        ["docker", "run", "--detach", "--rm", "--name", name, "--publish", f"{HOST}:18025:8025", "network-utopia"],
+        ["docker", "run", "--detach", "--rm", "--name", name, "--publish", f"{HOST}:18025:8025", IMAGE],
         env=engine, check=True, capture_output=True)
     try:
         eventually(
-            lambda: subprocess.run(["curl", "-s", f"http://{HOST}:18025/readyz", "-o", "/dev/null", "-w",
-                                    "%{http_code}"], capture_output=True, text=True).stdout,
-            lambda code: code == "200")
+            lambda: subprocess.run(["docker", "exec", name, "utopia", "tour", "--data", "/data"], env=engine, capture_output=True,
+                                   text=True),
+            lambda done: done.returncode == 0)
+        said = subprocess.run(["curl", "-s", "-u", "bob@hamburger.edu:hungry",
+                               f"http://{HOST}:18025/v1/mailboxes/bob@hamburger.edu/messages"], capture_output=True, text=True)
+        assert json.loads(said.stdout)["items"], "the letter of the tour, read through the door on 0.0.0.0"
     finally:
         subprocess.run(["docker", "stop", "--time", "20", name], env=engine, capture_output=True)
