@@ -1,0 +1,79 @@
+"""Every service on ::1: worlds are IPv4 on loopback, a server alone is not."""
+import poplib
+import smtplib
+import socket
+
+import pytest
+from harness import Service, run
+
+
+def free_ports(count):
+    """Ports of ::1 that nobody listens on, by TCP or UDP."""
+    found = []
+    while len(found) < count:
+        with socket.socket(socket.AF_INET6) as tcp, socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("::1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("::1", port))
+                found.append(port)
+            except OSError:
+                continue
+    return found
+
+
+@pytest.fixture
+def start(tmp_path):
+    services = []
+
+    def started(name, door, *arguments):
+        service = Service(name, tmp_path / name, f"[::1]:{door}", "--allow-egress", "::1/128", *arguments)
+        services.append(service)
+        return service.start()
+
+    yield started
+    assert [service.stop() for service in reversed(services)] == [0] * len(services)
+
+
+def test_mail(start):
+    door, smtp, pop3 = free_ports(3)
+    service = start(
+        "mail", door, "--hostname", "mail.six.example", "--domain", "six.example", "--smtp", f"[::1]:{smtp}",
+        "--pop3", f"[::1]:{pop3}")
+    service.ask("POST", "/v1/mailboxes", json={"address": "bob@six.example", "password": "hungry"})
+    with smtplib.SMTP("::1", smtp) as session:
+        session.sendmail("alice@crepes.fr", ["bob@six.example"], "Subject: six\r\n\r\nDo you like ketchup?\r\n")
+    mailbox = poplib.POP3("::1", pop3, timeout=30)
+    mailbox.user("bob")
+    mailbox.pass_("hungry")
+    lines = mailbox.retr(1)[1]
+    mailbox.quit()
+    assert b"Do you like ketchup?" in lines
+    # RFC 5321 section 4.1.3: an address literal of version 6 says so.
+    assert any(b"[IPv6:::1]" in line for line in lines if b"from" in line)
+
+
+def test_names(start):
+    authority, resolver, dns, local = free_ports(4)
+    hosting = start("nameserver", authority, "--dns", f"[::1]:{dns}")
+    hosting.ask("POST", "/api/v1/servers/localhost/zones", json={
+        "name": "six.example.", "kind": "Native", "zone": "@ 300 NS ns\nns 300 AAAA ::1\nwww 300 AAAA 2001:db8::6\n"})
+    walker = start(
+        "resolver", resolver, "--dns", f"[::1]:{local}", "--allow", "::1/128", "--forward", f"six.example=[::1]:{dns}")
+    for port in [dns, local]:
+        for transport in ["+notcp", "+tcp"]:
+            said = run("dig", "@::1", "-p", port, "+tries=1", "+short", transport, "www.six.example", "AAAA")
+            assert said.strip() == "2001:db8::6"
+    answer = walker.ask("GET", "/resolve?name=www.six.example&type=AAAA&trace=1")
+    assert answer["Answer"][0]["data"] == "2001:db8::6"
+
+
+def test_registrar(start):
+    tld, door, dns = free_ports(3)
+    start("nameserver", tld, "--dns", f"[::1]:{dns}").ask("POST", "/api/v1/servers/localhost/zones", json={
+        "name": "com.", "kind": "Native", "zone": "@ 300 NS ns\nns 300 AAAA ::1\n"})
+    registrar = start("registrar", door, "--tld", f"com=http://[::1]:{tld}")
+    made = registrar.ask("POST", "/v1/domains", json={
+        "name": "six.com", "years": 1, "name_servers": [{"name": "ns.six.com", "addresses": ["2001:db8::53"]}]})
+    assert made["status"] == "active"
+    assert "2001:db8::53" in run("dig", "@::1", "-p", dns, "+norecurse", "six.com", "NS")
