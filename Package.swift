@@ -95,8 +95,8 @@ let package = Package(
     tests("EventLoop", ["CLinux", "Octets"]),
     tests("HTTPServer", ["EventLoop", "HTTPWire", "Octets", "CLinux"]),
     tests("HTTPClient", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
-    tests("SQL", ["EventLoop", "Octets"]),
-    tests("ServiceKit", [arguments, "EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
+    tests("SQL", ["CSQLite", "EventLoop", "Octets"]),
+    tests("ServiceKit", [arguments, log, "EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "SQL"]),
     tests("Nameserver", ["DNSWire", "EventLoop", "HTTPWire", "Octets", "ServiceKit"]),
     tests("Resolver", ["DNSWire", "EventLoop", "Octets"]),
     tests(

@@ -25,8 +25,12 @@ public final class Connection {
     unsafe self.handle = opened
     unsafe sqlite3_busy_timeout(opened, 5_000)
     unsafe csqlite_harden(opened)
+    // So that the pages of what was deleted can be given back to a full disk. Only a new file takes it.
+    if !reading { try execute("PRAGMA auto_vacuum = INCREMENTAL") }
     try execute("PRAGMA journal_mode = WAL")
     try execute("PRAGMA synchronous = FULL")
+    // Pages: 2 MiB of log. See `Database.Limits.reserve`.
+    try execute("PRAGMA wal_autocheckpoint = 512")
     try execute("PRAGMA foreign_keys = ON")
     if reading { try execute("PRAGMA query_only = ON") }
   }

@@ -32,6 +32,13 @@ public final class DataDirectory: Sendable {
   public func file(_ name: String) -> String {
     "\(path)/\(name)"
   }
+
+  /// Makes a directory in this one, and those between (mode 0700), durably. Blocks.
+  /// - Returns: its path, also where it was there already.
+  public func directory(_ name: String) throws(SQLError) -> String {
+    try createDirectory(file(name))
+    return file(name)
+  }
 }
 
 /// Creates a directory and those above it (mode 0700), durably.

@@ -11,6 +11,9 @@ public final class Database: Sendable {
     public var group = 512
     /// Operations that may wait, of each sort, before more are refused with `.overloaded`.
     public var waiting = 16_384
+    /// Octets of disk kept back for removals, in a file beside the database. More than the log grows to: what it holds has to
+    /// fit into the database file before its own room can be had back.
+    public var reserve = 3 << 20
 
     public init() {}
   }
@@ -46,8 +49,16 @@ public final class Database: Sendable {
   public func write<Value: Sendable>(
     _ body: @escaping @Sendable (Connection) throws -> Value
   ) async throws -> Value {
+    try await write(.addition, body)
+  }
+
+  /// `write` with its purpose: a removal goes on where the disk is full.
+  @discardableResult
+  public func write<Value: Sendable>(
+    _ purpose: Purpose, _ body: @escaping @Sendable (Connection) throws -> Value
+  ) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-      writer.submit(Work(body) { continuation.resume(with: $0) })
+      writer.submit(Work(purpose, body: body) { continuation.resume(with: $0) })
     }
   }
 
@@ -55,16 +66,16 @@ public final class Database: Sendable {
   @discardableResult
   public func writeAndWait<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) throws -> Value {
     let result = Monitor<Result<Value, any Error>?>(nil)
-    writer.submit(Work(body) { outcome in result.change { $0 = outcome } })
+    writer.submit(Work(body: body) { outcome in result.change { $0 = outcome } })
     return try result.wait { $0 }.get()
   }
 
   /// `write` for callers without a task: `completion` is called on the writer's thread and must not block.
   public func write<Value: Sendable>(
-    _ body: @escaping @Sendable (Connection) throws -> Value,
+    _ purpose: Purpose, _ body: @escaping @Sendable (Connection) throws -> Value,
     completion: @escaping @Sendable (Result<Value, any Error>) -> Void
   ) {
-    writer.submit(Work(body, completion: completion))
+    writer.submit(Work(purpose, body: body, completion: completion))
   }
 
   // MARK: Reading
@@ -73,20 +84,21 @@ public final class Database: Sendable {
   /// - Throws: what `body` throws, or an `SQLError`.
   public func read<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
-      readers.submit(Work(body) { continuation.resume(with: $0) })
+      readers.submit(Work(body: body) { continuation.resume(with: $0) })
     }
   }
 
   /// `read` for a thread that may block, such as one that starts a service.
   public func readAndWait<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) throws -> Value {
     let result = Monitor<Result<Value, any Error>?>(nil)
-    readers.submit(Work(body) { outcome in result.change { $0 = outcome } })
+    readers.submit(Work(body: body) { outcome in result.change { $0 = outcome } })
     return try result.wait { $0 }.get()
   }
 
   // MARK: Care
 
   /// Writes one page durably, to tell whether the disk takes writes. For `/readyz`.
+  /// - Throws: `.full` also while additions are refused because there was no room.
   public func probe() async throws {
     try await write { connection in
       let version = try connection.integer("PRAGMA user_version")

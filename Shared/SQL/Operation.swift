@@ -1,7 +1,10 @@
 /// Something to do on a connection's thread, whose caller is told how it went.
 protocol Operation: AnyObject, Sendable {
-  /// Does it and keeps the result; false when it threw.
-  func perform(on connection: Connection) -> Bool
+  /// Whether it gives room back.
+  var purpose: Purpose { get }
+  /// Does it and keeps the result.
+  /// - Returns: what it threw; nil when it succeeded.
+  func perform(on connection: Connection) -> (any Error)?
   /// Tells the caller the kept result.
   func finish()
   /// Tells the caller that it did not happen.
@@ -11,25 +14,27 @@ protocol Operation: AnyObject, Sendable {
 /// An operation with a result. `@unchecked Sendable`: made by one thread, then handed to the connection's through a
 /// monitor, and touched by that one only.
 final class Work<Value: Sendable>: Operation, @unchecked Sendable {
+  let purpose: Purpose
   private let body: @Sendable (Connection) throws -> Value
   private let completion: @Sendable (Result<Value, any Error>) -> Void
   private var result: Result<Value, any Error>?
 
   init(
-    _ body: @escaping @Sendable (Connection) throws -> Value,
+    _ purpose: Purpose = .addition, body: @escaping @Sendable (Connection) throws -> Value,
     completion: @escaping @Sendable (Result<Value, any Error>) -> Void
   ) {
+    self.purpose = purpose
     self.body = body
     self.completion = completion
   }
 
-  func perform(on connection: Connection) -> Bool {
+  func perform(on connection: Connection) -> (any Error)? {
     do {
       result = .success(try body(connection))
-      return true
+      return nil
     } catch {
       result = .failure(error)
-      return false
+      return error
     }
   }
 

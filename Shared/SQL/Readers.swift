@@ -56,7 +56,8 @@ final class Readers: Sendable {
     do throws(SQLError) {
       try startThread { [self] in
         do throws(SQLError) {
-          try run(on: try Connection(path: path, reading: true))
+          // A connection that no longer begins or ends a transaction is of no use: the next read gets a new one.
+          while !serve(on: try Connection(path: path, reading: true)) {}
           monitor.change { $0.threads -= 1 }
         } catch {
           lost(error)
@@ -67,14 +68,24 @@ final class Readers: Sendable {
     }
   }
 
-  private func run(on connection: Connection) throws(SQLError) {
+  /// Reads until the database closes.
+  /// - Returns: false when the connection broke before.
+  private func serve(on connection: Connection) -> Bool {
     while let operation = next() {
-      // One snapshot for the whole closure, however many queries it makes.
-      try connection.run("BEGIN")
+      do throws(SQLError) {
+        // One snapshot for the whole closure, however many queries it makes.
+        try connection.run("BEGIN")
+      } catch {
+        operation.fail(error)
+        return false
+      }
       _ = operation.perform(on: connection)
-      if !connection.isAutocommit { try connection.run("ROLLBACK") }
+      // What was read is good, however the transaction ends.
+      let isWell = connection.isAutocommit || (try? connection.run("ROLLBACK")) != nil
       operation.finish()
+      if !isWell { return false }
     }
+    return true
   }
 
   private func next() -> (any Operation)? {
@@ -90,7 +101,7 @@ final class Readers: Sendable {
     }
   }
 
-  /// A thread could not start or its connection broke. Where none is left, those who wait are told.
+  /// A thread could not start, or has no connection. Where none is left, those who wait are told.
   private func lost(_ error: SQLError) {
     let abandoned: [any Operation] = monitor.change { state in
       state.threads -= 1

@@ -50,7 +50,9 @@ public struct SQLError: Error, Sendable, CustomStringConvertible {
 
   init(extendedCode: Int32, message: String, sql: String?) {
     let code = extendedCode & 0xff
-    self.kind = SQLError.kind(of: code)
+    // The log's index could not be made as large as it has to be.
+    let hasNoRoom = extendedCode == SQLITE_IOERR | 19 << 8
+    self.kind = hasNoRoom ? .full : SQLError.kind(of: code)
     self.code = code
     self.extendedCode = extendedCode
     self.message = message
@@ -60,12 +62,6 @@ public struct SQLError: Error, Sendable, CustomStringConvertible {
   /// A failed system call.
   init(call: String, path: String, errno code: Int32) {
     self.init(code == ENOSPC || code == EDQUOT ? .full : .inputOutput, "\(call) \(path): \(describe(code))")
-  }
-
-  /// A UNIQUE or PRIMARY KEY rule was broken: the thing is already there.
-  public var isDuplicate: Bool {
-    // SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_UNIQUE and SQLITE_CONSTRAINT_ROWID
-    [6, 8, 10].contains(extendedCode >> 8) && kind == .constraint
   }
 
   public var description: String {

@@ -96,10 +96,6 @@ public struct Row: ~Copyable {
     unsafe sqlite3_column_double(handle, Int32(column))
   }
 
-  public func optionalDouble(_ column: Int) -> Double? {
-    isNull(column) ? nil : double(column)
-  }
-
   /// The text, with invalid UTF-8 replaced by U+FFFD.
   public func text(_ column: Int) -> String {
     guard let bytes = unsafe sqlite3_column_text(handle, Int32(column)) else { return "" }

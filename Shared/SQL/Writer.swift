@@ -15,18 +15,32 @@ final class Writer: Sendable {
     self.limits = limits
     let opened = Monitor<Result<Void, SQLError>?>(nil)
     try startThread { [self] in
+      let room = Room(path: path + "-reserve", size: limits.reserve)
       let connection: Connection
       do throws(SQLError) {
-        connection = try Connection(path: path)
-        try Migration.apply(migrations, to: connection)
+        connection = try Writer.open(path, migrations, room)
       } catch {
         opened.change { $0 = .failure(error) }
         return
       }
       opened.change { $0 = .success(()) }
-      run(on: connection)
+      run(on: connection, room)
     }
     try opened.wait { $0 }.get()
+  }
+
+  /// Opens the database, on the reserve of its last run where the disk is full: what is there can then be read and deleted.
+  private static func open(_ path: String, _ migrations: [Migration], _ room: Room) throws(SQLError) -> Connection {
+    while true {
+      do throws(SQLError) {
+        let connection = try Connection(path: path)
+        try Migration.apply(migrations, to: connection)
+        room.keepReserve()
+        return connection
+      } catch {
+        guard error.kind == .full, room.release() else { throw error }
+      }
+    }
   }
 
   /// Queues an operation, or fails it at once when the queue is full or closed.
@@ -63,9 +77,9 @@ final class Writer: Sendable {
 
   // MARK: The thread
 
-  private func run(on connection: Connection) {
+  private func run(on connection: Connection, _ room: Room) {
     while let group = nextGroup() {
-      commit(group, on: connection)
+      commit(group, on: connection, room)
     }
     // The next start would read the log as well: this only saves it the work.
     _ = try? connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -83,8 +97,11 @@ final class Writer: Sendable {
 
   /// Performs the group in one transaction and tells everyone after its commit. When SQLite throws the whole
   /// transaction away because of one operation (a full disk, say), that one fails and the others run again.
-  private func commit(_ group: [any Operation], on connection: Connection) {
+  private func commit(_ group: [any Operation], on connection: Connection, _ room: Room) {
     var group = group
+    if !room.isThere(for: connection) {
+      group = removals(of: group, SQLError(.full, "the disk is full; what is deleted makes room"))
+    }
     while !group.isEmpty {
       do throws(SQLError) {
         try connection.run("BEGIN IMMEDIATE")
@@ -95,7 +112,12 @@ final class Writer: Sendable {
       if let (index, error) = performAll(group, on: connection) {
         rollBack(connection)
         count { $0.operations += 1 }
-        group.remove(at: index).fail(error)
+        if error.kind == .full, group[index].purpose == .removal {
+          group = makeRoom(for: group, error, room)
+        } else {
+          if error.kind == .full { room.noteShortage() }
+          group.remove(at: index).fail(error)
+        }
         continue
       }
       do throws(SQLError) {
@@ -103,25 +125,48 @@ final class Writer: Sendable {
       } catch {
         rollBack(connection)
         count { $0.failedCommits += 1 }
-        return group.forEach { $0.fail(error) }
+        guard error.kind == .full else { return group.forEach { $0.fail(error) } }
+        group = makeRoom(for: group, error, room)
+        continue
       }
       count { statistics in
         statistics.commits += 1
         statistics.operations += group.count
       }
+      if group.contains(where: { $0.purpose == .removal }) { room.regain(on: connection) }
       return group.forEach { $0.finish() }
     }
   }
 
+  /// The transaction did not fit: its additions are told so, and its removals are left, on the reserve if they alone did
+  /// not fit either.
+  private func makeRoom(for group: [any Operation], _ error: SQLError, _ room: Room) -> [any Operation] {
+    room.noteShortage()
+    let left = removals(of: group, error)
+    guard left.count == group.count, !room.release() else { return left }
+    left.forEach { $0.fail(error) }
+    return []
+  }
+
+  /// Fails the additions.
+  private func removals(of group: [any Operation], _ error: SQLError) -> [any Operation] {
+    for operation in group where operation.purpose == .addition { operation.fail(error) }
+    return group.filter { $0.purpose == .removal }
+  }
+
   /// Performs each operation in a savepoint of its own.
-  /// - Returns: the operation that broke the transaction, if one did.
+  /// - Returns: the operation that broke the transaction, if one did, or did not fit.
   private func performAll(_ group: [any Operation], on connection: Connection) -> (Int, SQLError)? {
     for (index, operation) in group.enumerated() {
       do throws(SQLError) {
         try connection.run("SAVEPOINT operation")
-        let succeeded = operation.perform(on: connection)
+        let failure = operation.perform(on: connection)
         if connection.isAutocommit { return (index, connection.broken()) }
-        if !succeeded { try connection.run("ROLLBACK TO operation") }
+        if let failure {
+          // Whether a full disk costs the statement or the transaction is SQLite's choice: here it is one case.
+          if let failure = failure as? SQLError, failure.kind == .full { return (index, failure) }
+          try connection.run("ROLLBACK TO operation")
+        }
         try connection.run("RELEASE operation")
       } catch {
         return (index, error)

@@ -15,7 +15,9 @@ final class Scratch: Sendable {
   }
 
   deinit {
-    for suffix in ["", "-wal", "-shm", ".copy", ".copy-wal", ".copy-shm"] { unsafe unlink(database + suffix) }
+    for suffix in ["", "-wal", "-shm", "-reserve", ".copy", ".copy-wal", ".copy-shm", ".copy-reserve"] {
+      unsafe unlink(database + suffix)
+    }
     unsafe unlink(path + "/lock")
     unsafe rmdir(path)
   }
@@ -38,13 +40,20 @@ let table = Migration(1, "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT U
 func together(
   _ database: Database, _ operations: [@Sendable (Connection) throws -> Void]
 ) async -> [Result<Void, any Error>] {
+  await together(database, operations.map { (.addition, $0) })
+}
+
+/// The same with the purpose of each.
+func together(
+  _ database: Database, _ operations: [(Purpose, @Sendable (Connection) throws -> Void)]
+) async -> [Result<Void, any Error>] {
   let gate = Gate()
-  database.write({ _ in gate.pass() }, completion: { _ in })
+  database.write(.removal, { _ in gate.pass() }, completion: { _ in })
   // Until the writer has taken the gate, it could take an operation along with it.
   while database.statistics.waiting > 0 { await Task.yield() }
   let results = Monitor([Int: Result<Void, any Error>]())
-  for (index, operation) in operations.enumerated() {
-    database.write(operation) { result in results.change { $0[index] = result } }
+  for (index, (purpose, operation)) in operations.enumerated() {
+    database.write(purpose, operation) { result in results.change { $0[index] = result } }
   }
   gate.open()
   while results.look({ $0.count }) < operations.count { await Task.yield() }

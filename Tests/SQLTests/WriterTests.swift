@@ -50,7 +50,6 @@ struct Refusal: Error, Equatable {}
     #expect(throws: Refusal()) { try results[1].get() }
     let duplicate = #expect(throws: SQLError.self) { try results[2].get() }
     #expect(duplicate?.kind == .constraint)
-    #expect(duplicate?.isDuplicate == true)
     #expect(duplicate?.sql == "INSERT INTO item (name) VALUES ('first')")
     #expect(throws: Never.self) { try results[3].get() }
     let names = try await database.read { try $0.all("SELECT name FROM item ORDER BY id") { $0.text(0) } }

@@ -78,7 +78,7 @@ final class Store: Sendable {
   func reset() async throws {
     let time = now()
     let domains = settings.domains
-    try await write { connection in
+    try await write(.removal) { connection in
       for table in ["message", "attempt", "recipient", "letter", "body", "domain"] {
         try connection.run("DELETE FROM \(table)")
       }
@@ -96,9 +96,16 @@ final class Store: Sendable {
 
   /// A durable write; a full disk is told as `StoreError.full`.
   func write<Value: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Value) async throws -> Value {
+    try await write(.addition, body)
+  }
+
+  /// The same with its purpose: a removal goes on where the disk is full.
+  func write<Value: Sendable>(
+    _ purpose: Purpose, _ body: @escaping @Sendable (Connection) throws -> Value
+  ) async throws -> Value {
     do {
-      let value = try await database.write(body)
-      noteRoom(true)
+      let value = try await database.write(purpose, body)
+      if purpose == .addition { noteRoom(true) }
       return value
     } catch let error as SQLError where error.kind == .full {
       noteRoom(false)

@@ -35,7 +35,7 @@ extension Store {
   /// The messages in it are deleted too.
   func deleteFolder(_ mailbox: Int64, _ name: String) async throws {
     guard !Store.folders.contains(name) else { throw StoreError.folderProtected }
-    let (messages, files) = try await write { connection in
+    let (messages, files) = try await write(.removal) { connection in
       let folder = try connection.folder(mailbox, name)
       let rows = try connection.all("SELECT id, body FROM message WHERE folder = ?", folder.id) {
         (Int64($0.int(0)), Int64($0.int(1)))

@@ -39,7 +39,7 @@ extension Store {
   /// A domain with mailboxes stays; the postmaster's mailbox that made itself does not count.
   func removeDomain(_ name: String) async throws {
     let name = name.lowercased()
-    let automatic = try await write { connection in
+    let automatic = try await write(.removal) { connection in
       guard try connection.exists("SELECT 1 FROM domain WHERE name = ?", name) else { throw StoreError.noSuchDomain }
       if try connection.exists("SELECT 1 FROM mailbox WHERE domain = ? AND secret <> ''", name) {
         throw StoreError.domainInUse
@@ -127,7 +127,7 @@ extension Store {
 
   func deleteMailbox(_ address: String) async throws {
     guard let key = complete(address)?.folded else { throw StoreError.noSuchMailbox }
-    let files = try await write { connection in
+    let files = try await write(.removal) { connection in
       guard let id = try connection.first("SELECT id FROM mailbox WHERE key = ?", key, transform: { Int64($0.int(0)) })
       else {
         throw StoreError.noSuchMailbox

@@ -136,7 +136,7 @@ extension Store {
   }
 
   func delete(_ mailbox: Int64, _ id: Int64, ifRevision: Int64?) async throws {
-    let files = try await write { connection in
+    let files = try await write(.removal) { connection in
       guard let old = try Self.message(connection, mailbox, id) else { throw StoreError.noSuchMessage }
       if let ifRevision, ifRevision != old.revision { throw StoreError.stale }
       return try connection.dropMessages([id])
@@ -148,7 +148,7 @@ extension Store {
   /// Deletes, at once, what of these is still in the folder: a POP3 session knows the INBOX as it was when it opened
   /// (RFC 1939 §5), and a letter that was moved out of it meanwhile is no longer its to delete.
   func delete(_ mailbox: Int64, all ids: [Int64], in folder: String) async throws {
-    let (gone, files) = try await write { connection in
+    let (gone, files) = try await write(.removal) { connection in
       let gone = try ids.filter { id in
         try connection.exists(
           """
@@ -164,7 +164,7 @@ extension Store {
 
   /// Forgets everything that catch mode kept.
   func clearCatch() async throws {
-    let (ids, files) = try await write { connection in
+    let (ids, files) = try await write(.removal) { connection in
       let ids = try connection.all("SELECT id FROM message WHERE mailbox = ?", Store.catchMailbox) { Int64($0.int(0)) }
       return (ids, try connection.dropMessages(ids))
     }

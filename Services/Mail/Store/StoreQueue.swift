@@ -118,7 +118,7 @@ extension Store {
   }
 
   func deleteLetter(_ id: Int64) async throws -> Bool {
-    let files: [String]? = try await write { connection in
+    let files: [String]? = try await write(.removal) { connection in
       guard
         let body = try connection.first("SELECT body FROM letter WHERE id = ?", id, transform: { $0.optionalInt(0) })
       else {

@@ -102,13 +102,13 @@ struct ZoneDatabase: Sendable {
   }
 
   func delete(_ name: Name) async throws {
-    try await database.write { connection in
+    try await database.write(.removal) { connection in
       try connection.run("DELETE FROM zone WHERE name = ?", ZoneDatabase.key(name))
     }
   }
 
   func deleteAll() async throws {
-    try await database.write { connection in try connection.run("DELETE FROM zone") }
+    try await database.write(.removal) { connection in try connection.run("DELETE FROM zone") }
   }
 
   private static func remove(_ key: RRsetKey, _ zone: String, _ connection: Connection) throws {
