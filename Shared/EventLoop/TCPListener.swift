@@ -23,6 +23,10 @@ public final class TCPListener: Selectable, @unchecked Sendable {
     _ address: SocketAddress, on loop: EventLoop, sharesPort: Bool = false, isSibling: Bool = false,
     backlog: Int32 = 1024, accepted: @escaping @Sendable (ConnectedSocket) -> Void
   ) throws(IOError) {
+    if let handedDown = try InheritedSockets.shared.duplicate(address, type: CLINUX_SOCK_STREAM) {
+      try self.init(adopting: handedDown, on: loop, accepted: accepted)
+      return
+    }
     let descriptor = try openSocket(address, type: CLINUX_SOCK_STREAM)
     do throws(IOError) {
       try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR)

@@ -40,6 +40,10 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   public convenience init(
     _ address: SocketAddress, on loop: EventLoop, sharesPort: Bool = false, isSibling: Bool = false
   ) throws(IOError) {
+    if let handedDown = try InheritedSockets.shared.duplicate(address, type: CLINUX_SOCK_DGRAM) {
+      try self.init(adopting: handedDown, on: loop)
+      return
+    }
     let descriptor = try openSocket(address, type: CLINUX_SOCK_DGRAM)
     do throws(IOError) {
       if !address.ip.isV4 {
