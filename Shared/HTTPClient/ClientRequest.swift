@@ -12,8 +12,8 @@ public struct ClientRequest: Sendable {
   public var body: [UInt8]?
   /// The W3C trace context of the caller's span, sent as `traceparent`.
   public var traceparent: String?
-  /// Time for the whole of `send`, attempts together, and for `stream` until the response's head. Not for the resolver,
-  /// which has its own bounds.
+  /// Time for the whole of `send`, the look-up of the name and all attempts together, and for `stream` until the response's
+  /// head.
   public var deadline: Duration = .seconds(30)
   /// Time for one connection to come about.
   public var connectTimeout: Duration = .seconds(10)

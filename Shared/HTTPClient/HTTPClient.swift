@@ -82,8 +82,8 @@ public actor HTTPClient {
     _ request: ClientRequest, mode: Transfer.Mode, until milestone: Transfer.Milestone
   ) async throws(HTTPClientError) -> Transfer {
     let target = try Target(request)
-    let addresses = try await resolve(target, for: request)
     let deadline = Instant.current + request.deadline
+    let addresses = try await resolve(target, for: request)
     var attempt = 0
     while true {
       let now = Instant.current
@@ -101,12 +101,7 @@ public actor HTTPClient {
 
   private func resolve(_ target: Target, for request: ClientRequest) async throws(HTTPClientError) -> [IPAddress]? {
     guard target.literal == nil, let resolver else { return nil }
-    let found: [IPAddress]
-    do {
-      found = try await resolver(target.host)
-    } catch {
-      throw request.failure(.unresolved, "\(target.host): \(error)")
-    }
+    let found = try await LookUp(of: target.host, for: request, on: loop).addresses(by: resolver)
     guard !found.isEmpty else { throw request.failure(.unresolved, "\(target.host) has no address") }
     let allowed = found.filter { loop.egress.allows($0.unmapped) }
     guard !allowed.isEmpty else {
@@ -251,7 +246,9 @@ public actor HTTPClient {
       case CURL_POLL_INOUT: [.read, .write]
       default: []
       }
-    if what == CURL_POLL_REMOVE {
+    // Without interest a socket is not watched at all: epoll reports a hang-up whether asked for or not, in every turn for as
+    // long as a paused stream leaves it there.
+    if interest.isEmpty {
       watchers.removeValue(forKey: socket)?.cancel()
     } else if let watcher = watchers[socket] {
       watcher.change(interest)
@@ -262,6 +259,9 @@ public actor HTTPClient {
       }
     }
   }
+
+  /// How many sockets the loop watches for libcurl.
+  var watched: Int { watchers.count }
 
   private func ready(_ socket: Int32, _ readiness: Readiness) {
     var bits: Int32 = 0

@@ -61,4 +61,26 @@ import Testing
     await client.close()
     await plain.close()
   }
+
+  @Test(.timeLimit(.minutes(1))) func aResolverThatHangsIsWaitedForUntilTheDeadline() async throws {
+    let loop = try EventLoop.start(name: "test")
+    let client = HTTPClient(
+      on: loop,
+      resolver: { _ in
+        await loop.sleep(for: .seconds(3600))
+        return []
+      })
+    var request = ClientRequest("http://mail.hamburger.edu/")
+    request.deadline = .milliseconds(20)
+    let late = await #expect(throws: HTTPClientError.self) { try await client.send(request) }
+    #expect(late?.kind == .timedOut)
+    #expect(late?.description.contains("mail.hamburger.edu was not looked up") == true)
+    request.deadline = .seconds(3600)
+    let patient = request
+    let task = Task { try await client.send(patient) }
+    task.cancel()
+    let cancelled = await #expect(throws: HTTPClientError.self) { try await task.value }
+    #expect(cancelled?.kind == .cancelled)
+    await client.close()
+  }
 }
