@@ -8,7 +8,7 @@ import ServiceKit
 
 /// The mail host: SMTP in and out, mailboxes by POP3 and REST.
 @main
-struct MailCommand: ParsableCommand {
+struct MailCommand: ServiceCommand {
   static let configuration = CommandConfiguration(
     commandName: "utopia-mail", abstract: "A mail host: SMTP, submission, POP3, a queue, and mailboxes by REST.")
 
@@ -70,7 +70,7 @@ struct MailCommand: ParsableCommand {
     let (pool, clock) = (service.pool, service.clock)
     let store = try Store(
       directory: try service.dataDirectory().path, settings: settings, pool: pool,
-      passwords: try .scrypt(in: pool), now: { clock.now.seconds })
+      passwords: try .scrypt(in: service.passwordPool), now: { clock.now.seconds })
     service.onReady("store") { try await store.check() }
     service.onReset { try await store.reset() }
     service.onBackup { try await store.backUp(to: $0) }

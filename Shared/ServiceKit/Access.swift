@@ -1,16 +1,27 @@
+import EventLoop
 public import HTTPServer
 import HTTPWire
 import Octets
 
 /// Who may call: the administrator's token, and which names and origins the API answers to.
 public struct Access: Sendable {
-  public let token: AdminToken
+  private let current: Lock<AdminToken>
   /// Names besides loopback and the address of the connection.
   private let hosts: [String]
 
   init(token: AdminToken, hosts: [String]) {
-    self.token = token
+    current = Lock(token)
     self.hosts = hosts.map { $0.lowercased() }
+  }
+
+  /// The administrator's token as it is now: ask each time, since it may be changed.
+  public var token: AdminToken { current.withLock { $0 } }
+
+  /// Reads the token's file again. Blocks.
+  /// - Throws: `AdminToken.Failure`, and the token stays what it was.
+  func reload() throws {
+    let new = try token.reloaded()
+    current.withLock { $0 = new }
   }
 
   /// What a request shows of its sender.
@@ -45,7 +56,7 @@ public struct Access: Sendable {
 
   /// Refuses a Host that is not ours and an Origin that is not the Host's: a page on the web that resolves its own name to this
   /// machine (DNS rebinding) must not reach the API with the browser's help.
-  func check(_ request: inout Request) throws -> Response? {
+  func check(_ request: Request) throws -> Response? {
     let authority = request.head.text(request.head.authority)
     guard authority.isEmpty || hosts.contains("*") || isOurs(Self.host(authority)) else {
       return .problem(.forbidden, "This server does not answer to the host \(authority); see --allow-host.")
@@ -74,7 +85,10 @@ public struct Access: Sendable {
 public struct Unauthorized: ResponseError {
   public var detail: String
 
-  public init(_ detail: String = "This needs credentials: Authorization: Bearer TOKEN.") { self.detail = detail }
+  public init(
+    _ detail: String =
+      "This needs credentials: Authorization: Bearer TOKEN; the administrator's token is in the data directory's admin-token."
+  ) { self.detail = detail }
 
   public var response: Response {
     Response.problem(.unauthorized, detail).with("www-authenticate", #"Bearer realm="utopia", Basic realm="utopia""#)

@@ -1,4 +1,5 @@
 import Glibc
+import SQL
 
 /// The administrator's token: from `UTOPIA_ADMIN_TOKEN`, from a file, or made and kept in the data directory.
 public struct AdminToken: Sendable {
@@ -30,17 +31,20 @@ public struct AdminToken: Sendable {
     guard let path = file ?? directory.map({ $0 + "/admin-token" }) else {
       return AdminToken(value: Array(try Secrets.token().utf8), path: nil)
     }
-    // O_EXCL: of several services that start together, one makes the file and the others read it.
-    let made = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    if made >= 0 {
-      defer { close(made) }
+    if unsafe access(path, F_OK) != 0 {
       let token = Array(try Secrets.token().utf8)
-      let line = token + [0x0A]
-      guard unsafe write(made, line, line.count) == line.count else { throw Failure.unreadable(path) }
-      return AdminToken(value: token, path: path)
+      // Of several services that start together, one makes the file and the others read all of it.
+      do throws(SQLError) {
+        if try DurableFile.create(path, with: token + [0x0A]) { return AdminToken(value: token, path: path) }
+      } catch {
+        throw Failure.unreadable(path)
+      }
     }
     return try read(path)
   }
+
+  /// The token that its file holds now; one that has no file stays as it is. Blocks.
+  func reloaded() throws -> AdminToken { try path.map { try Self.read($0) } ?? self }
 
   private static func read(_ path: String) throws -> AdminToken {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)

@@ -23,12 +23,18 @@ final class Lifecycle: Sendable {
 
   func markStarted() { state.withLock { $0.isStarted = true } }
 
-  /// Why the service can't work now; nil when it can.
-  func unreadiness() async -> String? {
-    let (isStarted, isDraining, checks) = state.withLock { ($0.isStarted, $0.isDraining, $0.checks) }
-    if isDraining { return "stopping" }
-    if !isStarted { return "starting" }
-    for (name, check) in checks {
+  /// Why the service does not work yet, or no longer; nil in between.
+  var phase: String? {
+    state.withLock { state in
+      if state.isDraining { return "stopping" }
+      return state.isStarted ? nil : "starting"
+    }
+  }
+
+  /// Runs every check.
+  /// - Returns: why the service can't work now; nil when it can.
+  func failedCheck() async -> String? {
+    for (name, check) in state.withLock({ $0.checks }) {
       do { try await check() } catch { return "\(name): \(error)" }
     }
     return nil

@@ -27,6 +27,13 @@ public final class Metrics: Sendable {
     return counter
   }
 
+  /// A counter that somebody else keeps and that is read when somebody asks.
+  public func counter(
+    _ name: String, help: String, labels: [(String, String)] = [], read: @escaping @Sendable () -> UInt64
+  ) {
+    add(name, help, "counter", labels) { Double(read()) }
+  }
+
   /// A value that is read when somebody asks.
   public func gauge(
     _ name: String, help: String, labels: [(String, String)] = [], _ read: @escaping @Sendable () -> Double

@@ -4,7 +4,7 @@ import Octets
 
 /// Passwords at rest: scrypt (RFC 7914) with a salt each, in the text form `scrypt$N$r$p$SALT$KEY`.
 ///
-/// Both calls take tens of milliseconds on purpose: make them in a `BlockingPool`.
+/// Both calls take tens of milliseconds on purpose: make them in `Service.passwordPool`.
 public enum Passwords {
   private static let cost: UInt64 = 16_384
   private static let blockSize: UInt64 = 8

@@ -22,10 +22,16 @@ public final class Service: Sendable {
   public let access: Access
   /// For work that blocks.
   public let pool = BlockingPool()
-  /// The client of the first loop; other loops make their own with `makeClient`.
+  /// For scrypt alone: a burst of log-ins takes its turn there and keeps files and look-ups waiting nowhere.
+  public let passwordPool = BlockingPool(threads: 2, queueLimit: 256)
+  /// The client of the first loop.
   public let client: HTTPClient
   public let egress: EgressPolicy
-  let lifecycle = Lifecycle()
+  public let tracing: Tracing
+  let lifecycle: Lifecycle
+  let readiness: Readiness
+  let rateLimit = RateLimit()
+  let clockOffset: ClockOffset?
   private let directory: DataDirectory?
 
   public var loop: EventLoop { loops[0] }
@@ -37,11 +43,6 @@ public final class Service: Sendable {
   public func dataDirectory() throws -> DataDirectory {
     guard let directory else { throw ValidationError("--data DIR is needed: this service keeps what it is told") }
     return directory
-  }
-
-  /// A client for another loop. `resolver` looks names up where the world's names are.
-  public func makeClient(on loop: EventLoop, resolver: HostResolver? = nil) -> HTTPClient {
-    HTTPClient(on: loop, resolver: resolver)
   }
 
   /// `/readyz` fails while this throws.
@@ -58,27 +59,52 @@ public final class Service: Sendable {
   /// Done by `POST /v1/backup`: writes what the service keeps to a new directory.
   public func onBackup(_ step: @escaping @Sendable (String) async throws -> Void) { lifecycle.add(backup: step) }
 
-  private init(_ name: String, _ options: ServiceOptions, loops: [EventLoop], egress: EgressPolicy) throws {
+  init(
+    _ name: String, _ options: ServiceOptions, loops: [EventLoop], egress: EgressPolicy,
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws {
     self.name = name
     self.options = options
     self.loops = loops
     self.egress = egress
-    var log = Logger(label: name) { RingLogHandler(service: $0) }
-    guard let level = Logger.Level(rawValue: options.logLevel) else {
-      throw ValidationError("--log-level must be trace, debug, info, notice, warning, error or critical")
-    }
-    log.logLevel = level
-    self.log = log
+    let settings = try LiveSettings(options)
+    log = Logger(label: name) { RingLogHandler(service: $0) }
+    let lifecycle = Lifecycle()
+    self.lifecycle = lifecycle
+    readiness = Readiness(on: loops[0]) { await lifecycle.failedCheck() }
     directory = try options.data.map { try DataDirectory($0) }
-    let environment = ProcessInfo.processInfo.environment
     access = Access(
       token: try AdminToken.load(file: options.adminTokenFile, directory: options.data, environment: environment),
       hosts: options.allowHost)
-    clock = WorldClock(offset: ClockOffset.load(options.isLab ? directory : nil), on: loops[0])
+    clockOffset = options.isLab ? directory.map { ClockOffset(in: $0) } : nil
+    clock = WorldClock(offset: try clockOffset?.load() ?? 0, on: loops[0])
     client = HTTPClient(on: loops[0])
+    tracing = Tracing(environment: environment)
+    apply(settings)
   }
 
-  /// Runs a service until SIGTERM, SIGINT or, if so told, the end of standard input.
+  private func apply(_ settings: LiveSettings) {
+    LogRing.shared.level = settings.logLevel
+    rateLimit.set(settings.rateLimit)
+  }
+
+  /// What SIGHUP asks for: reads the settings file and the token's file again. What can't be read stays as it was.
+  func reload() async {
+    do {
+      let settings = try await pool.run { [self] in
+        let settings = try LiveSettings(options)
+        try access.reload()
+        return settings
+      }
+      apply(settings)
+      log.notice("settings and token are read again")
+    } catch {
+      log.error("nothing is changed by SIGHUP: \(error)")
+    }
+  }
+
+  /// Runs a service until SIGTERM, SIGINT or, if so told, the end of standard input. SIGHUP reloads. A socket that systemd
+  /// hands down (`LISTEN_FDS`) is taken for the listener that a flag gives the same address.
   ///
   /// `start` adds the routes and starts the service's own listeners; then the REST listeners open and `/readyz` answers 200.
   /// An error that it throws is one line on standard error and exit status 1.
@@ -88,12 +114,16 @@ public final class Service: Sendable {
     SignalWatcher.block([SIGTERM, SIGINT, SIGHUP])
     signal(SIGPIPE, SIG_IGN)
     DescriptorLimit.raise()
+    // Before anything else opens a descriptor.
+    try InheritedSockets.shared.adopt(ProcessInfo.processInfo.environment)
     let egress = options.allowEgress.isEmpty ? EgressPolicy.unrestricted : .only(options.allowEgress)
     let count = options.loops ?? SystemThread.availableProcessors
     let main = try EventLoop(egress: egress)
     let others = try (1..<max(1, count)).map { try EventLoop.start(name: "loop-\($0)", egress: egress) }
     let service = try Service(name, options, loops: [main] + others, egress: egress)
-    let signals = try SignalWatcher([SIGTERM, SIGINT], on: main) { _ in main.spawn { await service.stop(status: 0) } }
+    let signals = try SignalWatcher([SIGTERM, SIGINT, SIGHUP], on: main) { signal in
+      main.spawn { if signal == SIGHUP { await service.reload() } else { await service.stop(status: 0) } }
+    }
     if options.exitsWithParent { try service.watchParent() }
     main.spawn { await service.begin(start) }
     main.run()
@@ -102,15 +132,10 @@ public final class Service: Sendable {
 
   private func begin(_ start: @Sendable (Service) async throws -> Void) async {
     do {
-      addSystemRoutes()
-      try await start(self)
-      let server = makeServer()
-      onDrain { await server.drain(within: .seconds(6), on: self.loop) }
-      for address in options.listen {
-        let bound = try server.listen(on: address, loops: loops)
-        log.info("listening", metadata: ["url": "http://\(bound)"])
+      try await open(start)
+      for socket in InheritedSockets.shared.unused {
+        log.warning("a socket that was handed down has the address of no flag", metadata: ["socket": "\(socket)"])
       }
-      lifecycle.markStarted()
       if access.token.path == nil, ProcessInfo.processInfo.environment["UTOPIA_ADMIN_TOKEN"] == nil, isatty(2) == 1 {
         log.notice("admin token of this run: \(String(decoding: access.token.value, as: UTF8.self))")
       }
@@ -119,6 +144,24 @@ public final class Service: Sendable {
       log.critical("can't start: \(Self.describe(error))")
       await stop(status: 1)
     }
+  }
+
+  /// Adds the routes, starts the service's own part, and opens the REST listeners.
+  /// - Returns: their addresses.
+  @discardableResult
+  func open(_ start: @Sendable (Service) async throws -> Void) async throws -> [SocketAddress] {
+    addSystemRoutes()
+    try await start(self)
+    let server = makeServer()
+    onDrain { await server.drain(within: .seconds(6), on: self.loop) }
+    var addresses: [SocketAddress] = []
+    for address in options.listen {
+      let bound = try server.listen(on: address, loops: loops)
+      log.info("listening", metadata: ["url": "http://\(bound)"])
+      addresses.append(bound)
+    }
+    lifecycle.markStarted()
+    return addresses
   }
 
   /// Errors as a person wants them: an address that is taken is the mistake made most.
@@ -135,26 +178,28 @@ public final class Service: Sendable {
     configuration.onError = { log.error("a handler failed: \($0)") }
     if options.logsAccess {
       configuration.onAccess = { record in
-        log.info(
-          "request",
-          metadata: [
-            "peer": "\(record.peer)", "method": "\(record.head.method.rawValue)",
-            "target": "\(record.head.text(record.head.target))",
-            "status": "\(record.status.code)", "duration": "\(record.duration)",
-          ])
+        var metadata: Logger.Metadata = [
+          "peer": "\(record.peer)", "method": "\(record.head.method.rawValue)",
+          "target": "\(record.head.text(record.head.target))",
+          "status": "\(record.status.code)", "duration": "\(record.duration)",
+        ]
+        if let trace = record.head.value("traceparent").flatMap({ TraceContext(traceparent: $0) }) {
+          metadata["trace"] = "\(Hex.encode(trace.trace))"
+        }
+        log.info("request", metadata: metadata)
       }
     }
     let server = HTTPServer(router: router, configuration: configuration)
     metrics.gauge("http_connections", help: "Connections of the REST API.") { Double(server.connectionCount) }
-    metrics.gauge("http_requests_total", help: "Requests begun.") { Double(server.requests.current) }
-    metrics.gauge("http_refusals_total", help: "Requests refused for their form.") { Double(server.refusals.current) }
-    metrics.gauge("http_turned_away_total", help: "Connections over a bound.") { Double(server.turnedAway.current) }
+    metrics.counter("http_requests_total", help: "Requests begun.") { server.requests.current }
+    metrics.counter("http_refusals_total", help: "Requests refused for their form.") { server.refusals.current }
+    metrics.counter("http_turned_away_total", help: "Connections over a bound.") { server.turnedAway.current }
     let loops = loops
-    metrics.gauge("loop_turns_total", help: "Turns of the event loops: a rate without work is a loop that spins.") {
-      Double(loops.reduce(0) { $0 + $1.turns })
+    metrics.counter("loop_turns_total", help: "Turns of the event loops: a rate without work is a loop that spins.") {
+      UInt64(loops.reduce(0) { $0 + $1.turns })
     }
-    metrics.gauge("log_lines_dropped_total", help: "Log lines that found the ring full.") {
-      Double(LogRing.shared.droppedCount)
+    metrics.counter("log_lines_dropped_total", help: "Log lines that found the ring full.") {
+      UInt64(LogRing.shared.droppedCount)
     }
     return server
   }
@@ -184,22 +229,7 @@ public final class Service: Sendable {
   }
 
   private static func exit(_ status: Int32) -> Never {
-    LogRing.shared.drain()
+    LogRing.shared.flush(within: .seconds(1))
     _exit(status)
-  }
-}
-
-/// The clock's offset, kept over restarts in `clock-offset` of the data directory.
-enum ClockOffset {
-  static func load(_ directory: DataDirectory?) -> Int64 {
-    guard let path = directory?.file("clock-offset"), let text = try? String(contentsOfFile: path, encoding: .utf8)
-    else { return 0 }
-    return Int64(text) ?? 0
-  }
-
-  /// Blocks.
-  static func save(_ seconds: Int64, _ directory: DataDirectory?) throws {
-    guard let path = directory?.file("clock-offset") else { return }
-    try Data(String(seconds).utf8).write(to: URL(filePath: path), options: .atomic)
   }
 }

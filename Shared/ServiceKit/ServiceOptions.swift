@@ -33,6 +33,16 @@ public struct ServiceOptions: ParsableArguments, Sendable {
   @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning, error or critical.")
   public var logLevel = "info"
 
+  @Option(
+    name: .customLong("rate-limit"),
+    help: "Requests a second that one address may send to the REST API. By default any.")
+  public var rateLimit: Int?
+
+  @Option(
+    name: .customLong("settings-file"),
+    help: "File with lines such as 'log-level debug' and 'rate-limit 100', read again on SIGHUP.")
+  public var settingsFile: String?
+
   @Flag(name: .customLong("access-log"), help: "Log every request.")
   public var logsAccess = false
 

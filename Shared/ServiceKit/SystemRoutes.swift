@@ -4,16 +4,17 @@ import Glibc
 public import HTTPServer
 public import HTTPWire
 import Octets
-import SQL
 
 extension Service {
   /// What every service answers: its health, its contract and, in a lab, its clock.
   func addSystemRoutes() {
     let service = self
-    router.before { request in try service.access.check(&request) }
+    router.before { request in service.rateLimit.refusal(request.peer.ip, now: request.loop.now) }
+    router.before { request in try service.access.check(request) }
     router.get("/healthz") { _ in .json(Array(#"{"status":"alive"}"#.utf8)) }
     router.get("/readyz") { request async throws in
-      if let why = await service.lifecycle.unreadiness() { return Problem(503, why).response }
+      if let why = service.lifecycle.phase { return Problem(503, why).response }
+      if let why = await service.readiness.failure() { return Problem(503, why).response }
       return .json(Array(#"{"status":"ready"}"#.utf8))
     }
     router.get("/metrics") { _ in
@@ -25,8 +26,9 @@ extension Service {
       }
       return try await .file(path, type: "application/yaml", for: request, pool: service.pool)
     }
-    router.get("/v1/routes") { _ in
-      try .encode(
+    router.get("/v1/routes") { request in
+      try service.access.requireAdmin(request)
+      return try .encode(
         RouteList(items: service.router.routes.map { RouteItem(method: $0.method.rawValue, pattern: $0.pattern) }))
     }
     router.post("/v1/backup") { request async throws in try await service.backUp(request) }
@@ -35,7 +37,10 @@ extension Service {
 
   private func addLabRoutes() {
     let service = self
-    router.get("/v1/clock") { _ in try .encode(service.clockState) }
+    router.get("/v1/clock") { request in
+      try service.access.requireAdmin(request)
+      return try .encode(service.clockState)
+    }
     router.put("/v1/clock") { request async throws in
       try service.access.requireAdmin(request)
       let wanted = try await request.decode(ClockChange.self).offsetSeconds
@@ -62,28 +67,9 @@ extension Service {
   private var clockState: ClockState { ClockState(now: clock.now, offsetSeconds: clock.offsetSeconds) }
 
   private func saveClock() async throws {
-    guard options.data != nil else { return }
-    let directory = try dataDirectory()
-    let offset = clock.offsetSeconds
-    try await pool.run { try ClockOffset.save(offset, directory) }
-  }
-
-  /// Writes a backup to a new directory `backups/TIME` of the data directory; restoring is copying it back while the service is down.
-  private func backUp(_ request: Request) async throws -> Response {
-    try access.requireAdmin(request)
-    guard options.data != nil, lifecycle.canBackUp else {
-      throw Problem(409, "This service keeps nothing that could be backed up.")
-    }
-    let stamp = WorldTime(milliseconds: Int64(time(nil)) * 1000).rfc3339.replacing(":", with: "")
-    let root = try dataDirectory().file("backups")
-    let path = root + "/" + stamp
-    let isMade = try await pool.run {
-      unsafe mkdir(root, 0o700)
-      return unsafe mkdir(path, 0o700) == 0
-    }
-    guard isMade else { throw Problem(409, "There is a backup of this second already, or \(root) can't be written.") }
-    try await lifecycle.backUp(to: path)
-    return try .encode(BackupMade(path: path), status: .created)
+    guard let clockOffset else { return }
+    let clock = clock
+    try await pool.run { try clockOffset.save(clock) }
   }
 }
 
@@ -97,7 +83,6 @@ private struct ClockState: Encodable {
   var now: WorldTime
   var offsetSeconds: Int64
 }
-private struct BackupMade: Encodable { var path: String }
 
 /// Where the contract of a service lies: in `openapi/` beside the executable, or of a folder above it.
 enum OpenAPIFile {

@@ -33,6 +33,18 @@ public struct TraceContext: Hashable, Sendable {
     self.init(trace: trace, span: span, isSampled: flags[0] & 1 == 1)
   }
 
+  /// Reads the value of EDNS option 65500 in dnsdist's layout: version 0, a reserved octet, trace, span, flags. To be believed
+  /// from configured networks only.
+  public init?(ednsOption octets: [UInt8]) {
+    guard octets.count == 27, octets[0] == 0, octets[2..<18].contains(where: { $0 != 0 }),
+      octets[18..<26].contains(where: { $0 != 0 })
+    else { return nil }
+    self.init(trace: Array(octets[2..<18]), span: Array(octets[18..<26]), isSampled: octets[26] & 1 == 1)
+  }
+
+  /// The value of EDNS option 65500.
+  public var ednsOption: [UInt8] { [0, 0] + trace + span + [isSampled ? 1 : 0] }
+
   /// The same trace, from a new span of this process.
   public var child: TraceContext {
     let fresh = TraceContext()

@@ -19,6 +19,11 @@ public final class WorldClock: Sendable {
     var order: [(due: WorldTime, number: UInt64)] = []
     var last: UInt64 = 0
     var alarm: TimerID?
+    /// Whether timers are being fired now, one after the other, and who waits for the end of that.
+    var isFiring = false
+    var waiting: [CheckedContinuation<Void, Never>] = []
+    /// The due of the timer fired last in this round, and the last timer that was set before it.
+    var reached: (due: WorldTime, last: UInt64)?
   }
 
   private let offset: Atomic<Int64>
@@ -77,7 +82,8 @@ public final class WorldClock: Sendable {
 
   /// Moves the clock so that it is this many seconds ahead. The offset only grows; false, and nothing done, where it would not.
   ///
-  /// Returns when every timer that became due has been handed to its loop, in the order of their dues.
+  /// Returns when every timer that became due has been called on its loop, in the order of their dues; one that a timer sets
+  /// again on the way, for a moment within the jump, is called in its turn.
   public func advance(to seconds: Int64) async -> Bool {
     let grown = state.withLock { _ in
       guard seconds >= offsetSeconds else { return false }
@@ -95,15 +101,21 @@ public final class WorldClock: Sendable {
     watch()
   }
 
+  /// Fires what is due; returns when all of it has been. One round at a time: a second caller waits for the end of the first,
+  /// which looks at the clock anew before each timer.
   private func fireDue() async {
-    let now = now
-    let due = state.withLock { state in
-      let count = state.order.prefix { $0.due <= now }.count
-      let due = state.order.prefix(count).compactMap { state.timers.removeValue(forKey: $0.number) }
-      state.order.removeFirst(count)
-      return due
+    await withCheckedContinuation { continuation in
+      let isFirst = state.withLock { state in
+        state.waiting.append(continuation)
+        defer { state.isFiring = true }
+        return !state.isFiring
+      }
+      if isFirst { loop.spawn { await self.fireAll() } }
     }
-    for timer in due {
+  }
+
+  private func fireAll() async {
+    while let timer = takeDue() {
       // One after the other, also across loops: the order of dues is the order of effects.
       await withCheckedContinuation { continuation in
         timer.loop.submit {
@@ -113,6 +125,33 @@ public final class WorldClock: Sendable {
       }
     }
     watch()
+  }
+
+  /// The first timer that is due; nil, and those who wait are told, when there is none left.
+  private func takeDue() -> Timer? {
+    let now = now
+    let (timer, told): (Timer?, [CheckedContinuation<Void, Never>]) = state.withLock { state in
+      // What was set on the way for a moment that this round has passed is left to the alarm: a timer that always sets itself
+      // again for the past would keep the round from ending.
+      let reached = state.reached
+      let index = state.order.firstIndex { entry in
+        guard let reached else { return true }
+        return entry.number <= reached.last || entry.due > reached.due
+      }
+      guard let index, state.order[index].due <= now,
+        let timer = state.timers.removeValue(forKey: state.order[index].number)
+      else {
+        state.isFiring = false
+        state.reached = nil
+        defer { state.waiting = [] }
+        return (nil, state.waiting)
+      }
+      state.order.remove(at: index)
+      state.reached = (timer.due, reached?.last ?? state.last)
+      return (timer, [])
+    }
+    for one in told { one.resume() }
+    return timer
   }
 
   /// Sets the monotonic alarm for the next timer.

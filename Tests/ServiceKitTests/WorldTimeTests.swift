@@ -65,3 +65,63 @@ func dueTimersFire() async throws {
     clock.at(clock.now, on: loop) { continuation.resume() }
   }
 }
+
+@Test("A timer that is set again on the way fires again within the jump, in its turn, also on another loop")
+func timersSetAgainWithinAJump() async throws {
+  let (loop, other) = (try EventLoop.start(name: "clock"), try EventLoop.start(name: "other"))
+  defer {
+    loop.stop()
+    other.stop()
+  }
+  let clock = WorldClock(on: loop)
+  let start = clock.now
+  let fired = Lock<[String]>([])
+  @Sendable func retry(_ hour: Int64) {
+    clock.at(start + .seconds(hour * 3600), on: loop) {
+      fired.withLock { $0.append("retry \(hour)") }
+      if hour < 30 { retry(hour + 2) }
+    }
+  }
+  retry(1)
+  for hour: Int64 in [2, 4] {
+    clock.at(start + .seconds(hour * 3600), on: other) { fired.withLock { $0.append("lease \(hour)") } }
+  }
+  #expect(await clock.advance(to: 6 * 3600))
+  #expect(fired.withLock { $0 } == ["retry 1", "lease 2", "retry 3", "lease 4", "retry 5"])
+}
+
+@Test("A timer that always sets itself again for the past does not keep a jump from ending", .timeLimit(.minutes(1)))
+func jumpsEnd() async throws {
+  let loop = try EventLoop.start(name: "clock")
+  defer { loop.stop() }
+  let clock = WorldClock(on: loop)
+  let start = clock.now
+  let isOver = Lock(false)
+  @Sendable func again() {
+    clock.at(start, on: loop) { if !isOver.withLock({ $0 }) { again() } }
+  }
+  clock.after(.seconds(60), on: loop) { again() }
+  #expect(await clock.advance(to: 3600))
+  isOver.withLock { $0 = true }
+}
+
+@Test("Jumps at the same time each end when all of theirs has fired", .timeLimit(.minutes(1)))
+func jumpsBesideEachOther() async throws {
+  let loop = try EventLoop.start(name: "clock")
+  defer { loop.stop() }
+  let clock = WorldClock(on: loop)
+  let fired = Lock<[Int64]>([])
+  for second: Int64 in 1...200 {
+    clock.after(.seconds(second * 100), on: loop) { fired.withLock { $0.append(second) } }
+  }
+  await withTaskGroup(of: Void.self) { group in
+    for second: Int64 in 1...200 {
+      group.addTask {
+        // Another one may have been further already.
+        guard await clock.advance(to: second * 100 + 50) else { return }
+        #expect(fired.withLock { $0.count } >= Int(second))
+      }
+    }
+  }
+  #expect(fired.withLock { $0 } == Array(1...200))
+}

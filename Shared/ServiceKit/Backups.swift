@@ -1,0 +1,37 @@
+import EventLoop
+import FoundationEssentials
+import Glibc
+import HTTPServer
+import HTTPWire
+import SQL
+
+/// `POST /v1/backup`: everything the service keeps, in a new directory `backups/TIME` of the data directory. Restoring is
+/// copying it back while the service is down.
+extension Service {
+  func backUp(_ request: Request) async throws -> Response {
+    try access.requireAdmin(request)
+    guard options.data != nil, lifecycle.canBackUp else {
+      throw Problem(409, "This service keeps nothing that could be backed up.")
+    }
+    let directory = try dataDirectory()
+    let stamp = WorldTime(milliseconds: Int64(time(nil)) * 1000).rfc3339.replacing(":", with: "")
+    let path = directory.file("backups/\(stamp)")
+    // It has its name only when all of it is on the disk: half a backup must not look like one.
+    let draft = path + ".partial"
+    let isNew = try await pool.run {
+      let root = try directory.directory("backups")
+      return unsafe Glibc.access(path, F_OK) != 0 && mkdir("\(root)/\(stamp).partial", 0o700) == 0
+    }
+    guard isNew else { throw Problem(409, "A backup of this second is there already; try again in the next.") }
+    do {
+      try await lifecycle.backUp(to: draft)
+      try await pool.run { try DurableFile.move(draft, to: path) }
+    } catch {
+      try? await pool.run { try FileManager.default.removeItem(atPath: draft) }
+      throw error
+    }
+    return try .encode(BackupMade(path: path), status: .created)
+  }
+}
+
+private struct BackupMade: Encodable { var path: String }

@@ -1,0 +1,82 @@
+import EventLoop
+import HTTPClient
+import SQL
+import Testing
+
+@testable import ServiceKit
+
+/// Small files that must not be read half written, nor lost.
+@Suite struct FilesTests {
+  let directory = TestDirectory()
+
+  @Test("Of services that start together all have the same token, however the making of its file falls")
+  func tokenIsMadeOnce() async throws {
+    let file = directory.file("admin-token")
+    for _ in 0..<50 {
+      let tokens = try await withThrowingTaskGroup(of: [UInt8].self) { group in
+        let pool = BlockingPool(threads: 8)
+        defer { pool.stop() }
+        for _ in 0..<8 {
+          group.addTask {
+            try await pool.run { try AdminToken.load(file: file, directory: nil, environment: [:]).value }
+          }
+        }
+        return try await group.reduce(into: Set<[UInt8]>()) { $0.insert($1) }
+      }
+      #expect(tokens.count == 1)
+      #expect(directory.names() == ["admin-token"], "no draft is left")
+      directory.remove("admin-token")
+    }
+  }
+
+  @Test("The clock's offset is read as it was saved, and the last advance is the one that stays")
+  func offsetIsKept() async throws {
+    let loop = try EventLoop.start(name: "test")
+    defer { loop.stop() }
+    let offset = ClockOffset(in: try DataDirectory(directory.path))
+    #expect(try offset.load() == 0)
+    let clock = WorldClock(on: loop)
+    let pool = BlockingPool(threads: 8)
+    defer { pool.stop() }
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for step in 1...100 {
+        group.addTask {
+          _ = await clock.advance(to: Int64(step))
+          try await pool.run { try offset.save(clock) }
+        }
+      }
+      try await group.waitForAll()
+    }
+    #expect(clock.offsetSeconds == 100)
+    #expect(try offset.load() == 100)
+  }
+
+  @Test("A damaged offset is said, not taken for none", arguments: ["", "soon", "1e3"])
+  func damagedOffset(text: String) throws {
+    try directory.write(text, to: "clock-offset")
+    let offset = ClockOffset(in: try DataDirectory(directory.path))
+    #expect(throws: ClockOffset.Damaged.self) { try offset.load() }
+  }
+
+  @Test("A backup has its name only when it is whole")
+  func backupsAreWhole() async throws {
+    let fails = Lock(true)
+    let one = try await TestService(in: directory) { service in
+      service.onBackup { path in
+        _ = try DurableFile.create(path + "/data", with: [1])
+        if fails.withLock({ $0 }) { throw IOError.overloaded }
+      }
+    }
+    #expect(try await one.ask("POST", "/v1/backup").status == 503)
+    #expect(directory.names(in: "backups").isEmpty)
+    fails.withLock { $0 = false }
+    let made = try await one.ask("POST", "/v1/backup")
+    #expect(made.status == 201)
+    let names = directory.names(in: "backups")
+    #expect(names.count == 1)
+    #expect(String(decoding: made.body, as: UTF8.self).contains("backups/\(names.first ?? "")\""))
+    #expect(directory.names(in: "backups/\(names.first ?? "")") == ["data"])
+    #expect(try await one.ask("POST", "/v1/backup", [("Authorization", "Bearer wrong")]).status == 401)
+    await one.stop()
+  }
+}
