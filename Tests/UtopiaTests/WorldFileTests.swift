@@ -49,6 +49,47 @@ private func small(_ hosts: String) -> String {
     #expect(zones[0].text == zones[1].text)
   }
 
+  @Test func aZoneMayBeItsServersAndRecords() throws {
+    let hosts = """
+        a:
+          service: nameserver
+          addresses: 127.0.9.1-2
+          rest: 1
+          zones:
+            crepes.fr: { servers: [dns1, ns.example.com.], records: "www A 127.0.50.1" }
+            kingcdn.com: { ttl: 20, servers: { dns1: 127.0.9.2 } }
+            whole.com: "@ SOA x y 1 2 3 4 5"
+        b:
+          service: registrar
+          addresses: 127.0.9.3
+          rest: 2
+          tlds: { com: a }
+          registrants: { alice: alice@crepes.fr }
+          domains:
+            kingcdn.com: alice
+            other.com: { registrant: alice, nameservers: { ns.other.com: 127.0.9.1 } }
+      """
+    let world = try world(small(hosts))
+    guard case .nameserver(let zones) = world.hosts[0].role, case .registrar(let registry) = world.hosts[1].role else {
+      Issue.record("not the two hosts")
+      return
+    }
+    #expect(
+      zones[0].text == """
+        $TTL 3600
+        @ SOA dns1 hostmaster 1 3600 900 604800 60
+        @ NS dns1
+        dns1 A 127.0.9.1
+        @ NS ns.example.com.
+        www A 127.0.50.1
+        """)
+    #expect(zones[1].text.hasPrefix("$TTL 20\n@ SOA dns1 hostmaster 1 3600 900 604800 20\n"))
+    #expect(zones[2].text == "@ SOA x y 1 2 3 4 5")
+    #expect(registry.domains[0].nameservers == zones[1].servers)
+    #expect(zones[1].servers.map(\.name) == ["dns1.kingcdn.com"])
+    #expect(registry.domains[1].nameservers.map(\.name) == ["ns.other.com"])
+  }
+
   @Test func everyRegisteredDomainHasItsTopLevelAndItsZone() throws {
     let world = try world(DefaultWorld.yaml)
     guard case .registrar(let registry) = world.registrar?.role,
@@ -57,7 +98,9 @@ private func small(_ hosts: String) -> String {
       Issue.record("registrar and hosting are missing")
       return
     }
+    #expect(registry.domains.count == 11)
     for domain in registry.domains {
+      #expect(!domain.nameservers.isEmpty)
       let top = domain.name.split(separator: ".").last.map(String.init)
       #expect(registry.topLevels.contains { $0.name == top })
       let zone = try #require(zones.first { $0.name == domain.name + "." })
@@ -133,6 +176,18 @@ private func small(_ hosts: String) -> String {
     ),
     (
       "  a: { service: registrar, addresses: 127.0.9.1, rest: 1, tlds: { com: b } }", "com: no host is named b"
+    ),
+    (
+      "  a: { service: nameserver, addresses: 127.0.9.1, rest: 1, zones: { x.com: { servers: [a, b] } } }",
+      "hosts.a.zones.x.com.servers: 2 name servers, but the host has 1 addresses"
+    ),
+    (
+      "  a: { service: nameserver, addresses: 127.0.9.1, rest: 1, zones: { x.com: { records: x } } }",
+      "hosts.a.zones.x.com: `servers` is missing"
+    ),
+    (
+      "  a: { service: registrar, addresses: 127.0.9.1, rest: 1, tlds: {}, registrants: { b: b@c }, domains: { x.com: b } }",
+      "x.com: no zone of this name names its servers"
     ),
   ])
   func aMistakeIsNamedWithItsPlace(hosts: String, expected: String) {

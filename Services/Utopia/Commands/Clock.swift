@@ -21,7 +21,7 @@ struct Clock: ParsableCommand {
         }
         return step
       }
-      let (world, _) = try options.load()
+      let world = try options.loadRunning()
       let token = try options.directory.token()
       try runOnLoop { loop in
         let client = HTTPClient(on: loop)

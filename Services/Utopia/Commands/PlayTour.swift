@@ -12,11 +12,8 @@ struct PlayTour: ParsableCommand {
 
   func run() throws {
     try telling {
-      let (world, _) = try options.load()
+      let world = try options.loadRunning()
       let token = try options.directory.token()
-      if options.subnet == nil, try options.directory.runner() == nil {
-        throw Trouble("no world is running from \(options.directory.path); `utopia up` starts one")
-      }
       var generator = SystemRandomNumberGenerator()
       let mark = "#\(UInt32.random(in: 1000...9999, using: &generator))"
       try runOnLoop { loop in

@@ -10,7 +10,7 @@ struct Seed: ParsableCommand {
 
   func run() throws {
     try telling {
-      let (world, _) = try options.load()
+      let world = try options.loadRunning()
       let token = try options.directory.token()
       try runOnLoop { loop in
         let client = HTTPClient(on: loop)
@@ -29,7 +29,7 @@ struct Reset: ParsableCommand {
 
   func run() throws {
     try telling {
-      let (world, _) = try options.load()
+      let world = try options.loadRunning()
       let token = try options.directory.token()
       try runOnLoop { loop in
         let client = HTTPClient(on: loop)

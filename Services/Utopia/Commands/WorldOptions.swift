@@ -17,6 +17,15 @@ struct WorldOptions: ParsableArguments {
 
   var directory: DataDirectory { DataDirectory(data, net: net ?? 0) }
 
+  /// The world that is running from this folder. Containers are not looked for: they may be on another machine.
+  /// - Throws: none is.
+  func loadRunning() throws(Trouble) -> World {
+    if subnet == nil, try directory.runner() == nil {
+      throw Trouble("no world is running from \(directory.path); `utopia up` starts one")
+    }
+    return try load().world
+  }
+
   /// The world of the last `up` in this folder, unless the options say more.
   func load() throws(Trouble) -> (world: World, settings: Settings) {
     try load(opening: directory.settings()?.doors)

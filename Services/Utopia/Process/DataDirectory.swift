@@ -1,5 +1,5 @@
 import Glibc
-import Octets
+import ServiceKit
 
 /// The folder that holds a world: each host's data, the logs, the administrator's token, and who runs it.
 struct DataDirectory: Sendable {
@@ -26,10 +26,13 @@ struct DataDirectory: Sendable {
   /// The administrator's token: of the environment, of the file, or a new one, which is then in the file.
   func makeToken() throws(Trouble) -> String {
     if let token = try token() { return token }
-    var generator = SystemRandomNumberGenerator()
-    let token = Hex.encode((0..<24).map { _ in UInt8.random(in: 0...255, using: &generator) })
-    try Files.write(token + "\n", to: tokenFile)
-    return token
+    do {
+      // Of containers that start together on one volume, one makes it and the others have the same.
+      let made = try AdminToken.load(file: tokenFile, directory: nil, environment: [:])
+      return String(decoding: made.value, as: UTF8.self)
+    } catch {
+      throw Trouble("\(error)")
+    }
   }
 
   func token() throws(Trouble) -> String? {

@@ -84,6 +84,8 @@ struct Zone: Equatable, Sendable {
   /// Absolute, with the final dot.
   var name: String
   var text: String
+  /// Its name servers, where the world file names them apart from the text.
+  var servers: [Registry.Nameserver] = []
 }
 
 /// A registrar's top-level domains and what is registered there.

@@ -41,7 +41,9 @@ extension World {
         let hints = try entry.value.required("hints")
         guard let root = host(named: try hints.text()) else { throw hints.error("no host has this name") }
         hosts[index].role = .resolver(hints: root.addresses)
-      case .registrar(let registry):
+      case .registrar(var registry):
+        try delegate(&registry, entry.value)
+        hosts[index].role = .registrar(registry)
         for top in registry.topLevels where host(named: top.host) == nil {
           throw try entry.value.required("tlds").error("\(top.name): no host is named \(top.host)")
         }
@@ -50,6 +52,20 @@ extension World {
         }
       case .nameserver, .mail: break
       }
+    }
+  }
+
+  /// A domain without name servers of its own has those of its zone.
+  private func delegate(_ registry: inout Registry, _ reader: YAMLReader) throws(WorldFileError) {
+    let zones = hosts.flatMap { host -> [Zone] in
+      if case .nameserver(let zones) = host.role { zones } else { [] }
+    }
+    for index in registry.domains.indices where registry.domains[index].nameservers.isEmpty {
+      let name = registry.domains[index].name
+      guard let servers = zones.first(where: { $0.name == name + "." })?.servers, !servers.isEmpty else {
+        throw try reader.required("domains").error("\(name): no zone of this name names its servers; give nameservers")
+      }
+      registry.domains[index].nameservers = servers
     }
   }
 
@@ -65,7 +81,9 @@ extension World {
       case .nameserver(let zones):
         hosts[index].role = .nameserver(
           zones: zones.map { zone in
-            Zone(name: zone.name, text: replacingAddresses(in: zone.text) { joined[$0] ?? $0 })
+            var zone = zone
+            zone.text = replacingAddresses(in: zone.text) { joined[$0] ?? $0 }
+            return zone
           })
       case .resolver(let hints):
         var unique: [IPAddress] = []
@@ -117,8 +135,8 @@ extension Host {
     case "nameserver":
       try reader.finish("about", "service", "addresses", "rest", "zones")
       var zones: [Zone] = []
-      for (name, text) in try reader.optional("zones")?.entries() ?? [] {
-        zones.append(Zone(name: name.hasSuffix(".") ? name : name + ".", text: try text.text()))
+      for (name, zone) in try reader.optional("zones")?.entries() ?? [] {
+        zones.append(try Zone(name, zone, at: addresses))
       }
       role = .nameserver(zones: zones)
     case "resolver":
@@ -147,9 +165,13 @@ extension Registry {
     }
     domains = []
     for (name, value) in try reader.optional("domains")?.entries() ?? [] {
+      guard value.isMapping else {
+        domains.append(Domain(name: name, registrant: try value.text(), years: 10, nameservers: []))
+        continue
+      }
       try value.finish("registrant", "years", "nameservers")
       var nameservers: [Nameserver] = []
-      for (server, text) in try value.required("nameservers").entries() {
+      for (server, text) in try value.optional("nameservers")?.entries() ?? [] {
         guard let address = IPAddress(try text.text()) else { throw text.error("an address was expected") }
         nameservers.append(Nameserver(name: server, address: address))
       }

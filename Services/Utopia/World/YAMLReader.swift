@@ -41,6 +41,8 @@ struct YAMLReader {
     WorldFileError(file: file, line: node.mark?.line, problem: path.isEmpty ? problem : "\(path): \(problem)")
   }
 
+  var isMapping: Bool { node.mapping != nil }
+
   /// The value of a key that must be there.
   func required(_ key: String) throws(WorldFileError) -> YAMLReader {
     guard let value = try optional(key) else { throw error("`\(key)` is missing") }
