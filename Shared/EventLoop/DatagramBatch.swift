@@ -8,7 +8,7 @@ public import Octets
 @safe public final class DatagramBatch {
   /// Datagrams a system call.
   static let capacity = 32
-  /// Larger ones are dropped and counted.
+  /// Of larger ones nothing is seen.
   static let inputSize = 4096
   static let outputSize = 4096
   private static let controlSize = 64
@@ -16,6 +16,9 @@ public import Octets
   /// How many have come.
   public private(set) var count = 0
   private var replies = 0
+  /// Headers from here on are as they were set: the kernel writes only to those of datagrams that came.
+  private var stale = DatagramBatch.capacity
+  private var wasTellingTarget = false
   private let input: UnsafeMutableRawBufferPointer
   private let output: UnsafeMutableRawBufferPointer
   private let control: UnsafeMutableRawBufferPointer
@@ -100,18 +103,21 @@ public import Octets
   func receive(_ descriptor: Int32, tellsTarget: Bool) throws(IOError) -> Int {
     replies = 0
     count = 0
-    for index in 0..<Self.capacity {
+    for index in 0..<(tellsTarget == wasTellingTarget ? stale : Self.capacity) {
       unsafe clinux_message_set(
         received + index, inputVectors + index, names + index, socklen_t(MemoryLayout<sockaddr_storage>.size),
         tellsTarget ? control.baseAddress.unsafelyUnwrapped + index * Self.controlSize : nil,
         tellsTarget ? Self.controlSize : 0)
     }
+    wasTellingTarget = tellsTarget
+    stale = Self.capacity
     let result = retrying { unsafe clinux_recvmmsg(descriptor, received, UInt32(Self.capacity)) }
     guard result >= 0 else {
       if errno == EAGAIN || errno == EWOULDBLOCK { return 0 }
       throw .system(call: "recvmmsg", errno: errno)
     }
     count = Int(result)
+    stale = min(count + 1, Self.capacity)
     if tellsTarget {
       for index in 0..<count { unsafe clinux_message_any_interface(received + index) }
     }

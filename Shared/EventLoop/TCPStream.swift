@@ -4,7 +4,7 @@ public import Octets
 
 /// One end of a TCP connection, as bytes with back-pressure. It belongs to the actor that is told of its events.
 ///
-/// This is the seam for TLS: owners see plain bytes, and ask `canSendFile` before they hand over a descriptor.
+/// This is the seam for TLS: owners see plain bytes, and don't know how a file's get to the peer.
 /// Writes are held back until the end of the loop's turn and leave together.
 public final class TCPStream: @unchecked Sendable {
   enum Phase { case open, lingering, closed }
@@ -57,7 +57,6 @@ public final class TCPStream: @unchecked Sendable {
   /// Octets accepted and not yet taken by the kernel.
   public var pendingOctets: Int { output.count }
   public var isCongested: Bool { output.count > Self.highWater }
-  public var canSendFile: Bool { true }
   public var isOpen: Bool { phase == .open }
 
   public func write(_ octets: [UInt8]) {

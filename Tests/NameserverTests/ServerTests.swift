@@ -13,10 +13,10 @@ struct ServerTests {
     let server: DNSLoop
     let address: SocketAddress
 
-    init(_ text: String, limits: ServerLimits = ServerLimits()) async throws {
+    init(_ text: String, limits: ServerLimits = ServerLimits(), at ip: IPAddress = .loopbackV4) async throws {
       loop = try EventLoop.start(name: "test")
       server = DNSLoop(on: loop, limits: limits, metrics: ServerMetrics(Metrics()))
-      address = try await DNSLoop.bind(SocketAddress(ip: .loopbackV4, port: 0), on: [server])
+      address = try await DNSLoop.bind(SocketAddress(ip: ip, port: 0), on: [server])
       try await serve(text, version: 1)
     }
 
@@ -117,6 +117,22 @@ struct ServerTests {
   }
 }
 
+extension ServerTests {
+  @Test(.timeLimit(.minutes(1)), arguments: ["::1", "::"])
+  func clientsOverIPv6AreAnswered(at bind: String) async throws {
+    let running = try await Running("www A 192.0.2.1\n", at: try #require(IPAddress(bind)))
+    let server = SocketAddress(ip: .loopbackV6, port: running.address.port)
+    let client = try await DatagramClient(on: running.loop, at: .loopbackV6)
+    try await client.send(ServerTests.query("www.example", id: 7), to: server)
+    #expect(try Message(decoding: await client.next()).answers.map(\.data.text) == ["192.0.2.1"])
+    let connection = try await TCPConnection.connect(to: server, on: running.loop)
+    try await connection.write(ServerTests.framed(ServerTests.query("www.example", id: 8)))
+    #expect(try await ServerTests.read(1, from: connection).map(\.header.id) == [8])
+    await connection.close()
+    await running.stop()
+  }
+}
+
 /// Sends datagrams and keeps those that come.
 actor DatagramClient: DatagramOwner {
   nonisolated let loop: EventLoop
@@ -125,9 +141,9 @@ actor DatagramClient: DatagramOwner {
   private var come: [[UInt8]] = []
   private var waiter: CheckedContinuation<[UInt8], Never>?
 
-  init(on loop: EventLoop) async throws {
+  init(on loop: EventLoop, at ip: IPAddress = .loopbackV4) async throws {
     self.loop = loop
-    socket = try UDPSocket(SocketAddress(ip: .loopbackV4, port: 0), on: loop)
+    socket = try UDPSocket(SocketAddress(ip: ip, port: 0), on: loop)
     try start()
   }
 

@@ -109,14 +109,68 @@ struct LoopResolverTests {
     house.loop.stop()
   }
 
-  @Test func drainingAnswersWhatIsUnderWay() async throws {
-    let house = try await House { [Message.positive($0)] }
-    _ = try await Framed.ask([Message.asking("a.test")], house.address, house.loop)
+  @Test func afterDrainingNobodyGetsIn() async throws {
+    let house = try await House { [.positive($0)] }
+    _ = try await Framed.ask([.asking("a.test")], house.address, house.loop)
     await house.resolver.drain()
-    #expect(await house.server.asked == 1)
     #expect(await house.resolver.sessions.isEmpty)
-    await #expect(throws: IOError.self) { try await Framed.ask([Message.asking("a.test")], house.address, house.loop) }
+    await #expect(throws: IOError.self) { try await Framed.ask([.asking("a.test")], house.address, house.loop) }
+    // The port is free for whoever comes next.
+    let next = try UDPSocket(house.address, on: house.loop)
+    house.loop.submit { next.close() }
     house.loop.stop()
+  }
+
+  @Test func queriesLeaveFromPortsThatNobodyCanGuess() async throws {
+    let house = try await House { [.positive($0)] }
+    _ = try await Framed.ask((1...50).map { try .asking("n\($0).test", id: $0) }, house.address, house.loop)
+    let ports = await house.server.clients.map { Int($0.port) }
+    #expect(Set(ports).count > 40)
+    // Neither rising nor falling in step: a port says nothing of the next one.
+    let steps = zip(ports, ports.dropFirst()).map { $1 - $0 }
+    #expect(Set(steps).count > 40 && steps.contains { $0 < 0 } && steps.contains { $0 > 0 })
+    house.loop.stop()
+  }
+
+  @Test func aChainOfResolversHandsOnRecursiveQueries() async throws {
+    let seen = Lock<[Bool]>([])
+    let last = try await House { query in
+      seen.withLock { $0.append(query.header.recursionDesired) }
+      return [.positive(query)]
+    }
+    let middle = try await House(change: { $0.forwarders = [Forwarder(zone: .root, servers: [last.address])] }) { _ in
+      []
+    }
+    let first = try await House(change: { $0.forwarders = [Forwarder(zone: .root, servers: [middle.address])] }) { _ in
+      []
+    }
+    let answers = try await Framed.ask([.asking("a.test")], first.address, first.loop)
+    #expect(answers.first?.answers.count == 1)
+    #expect(seen.withLock { $0 } == [true])
+    #expect(await middle.resolver.counters.udpQueries == 1)
+    #expect(await last.resolver.counters.udpQueries == 1)
+    for house in [first, middle, last] { house.loop.stop() }
+  }
+
+  @Test func clientsAndServersSpeakIPv6() async throws {
+    let loop = try EventLoop.start(name: "resolver-test")
+    let server = WireServer(on: loop) { [.positive($0)] }
+    let upstream = try await server.listen(.loopbackV6)
+    let house = try await House(
+      at: SocketAddress(ip: .loopbackV6, port: 0), allowed: "::1/128",
+      change: {
+        $0.forwarders = [Forwarder(zone: .root, servers: [upstream])]
+        $0.sourceV6 = .loopbackV6
+      }
+    ) { _ in [] }
+    let client = try WireClient(asking: house.address, on: house.loop)
+    try await client.send(.asking("a.test"))
+    #expect(await client.answers(1).first?.answers.count == 1)
+    let answers = try await Framed.ask([.asking("b.test")], house.address, house.loop)
+    #expect(answers.first?.answers.count == 1)
+    #expect(await server.clients.map(\.ip) == [.loopbackV6, .loopbackV6])
+    house.loop.stop()
+    loop.stop()
   }
 }
 

@@ -73,7 +73,10 @@ import Testing
   }
 
   @Test func overloadIsNotRemembered() async throws {
-    let house = try await House(change: { $0.limits.lookUps = 1 }) { [.positive($0)] }
+    let house = try await House(change: {
+      $0.limits.lookUps = 1
+      $0.limits.leastTime = .seconds(60)
+    }) { [.positive($0)] }
     await house.server.hold()
     let client = try WireClient(asking: house.address, on: house.loop)
     try await client.send(.asking("slow.test", id: 1))
@@ -87,6 +90,46 @@ import Testing
     let outcome = await house.resolver.resolve(
       Question(name: try #require(Name("c.test")), type: .a), cacheOnly: false, tracing: false)
     #expect(outcome.code == .noError)
+    house.loop.stop()
+  }
+
+  @Test func whatWasAskedBeforeAFlushDoesNotComeBackIntoTheCache() async throws {
+    let house = try await House { [.positive($0)] }
+    await house.server.hold()
+    let client = try WireClient(asking: house.address, on: house.loop)
+    try await client.send(.asking("a.test", id: 1))
+    while await house.server.asked == 0, !Task.isCancelled { await house.loop.sleep(for: .milliseconds(2)) }
+    await house.resolver.flush()
+    // Nor does the same question, asked after it, share the old one's answer.
+    try await client.send(.asking("a.test", id: 2))
+    while await house.server.asked == 1, !Task.isCancelled { await house.loop.sleep(for: .milliseconds(2)) }
+    let name = try #require(Name("a.test"))
+    await house.resolver.flush(name)
+    await house.server.release()
+    #expect(await client.answers(2).allSatisfy { $0.answers.count == 1 })
+    #expect(await house.resolver.page(from: 0, limit: 10).items.isEmpty)
+    try await client.send(.asking("a.test", id: 3))
+    _ = await client.answers(3)
+    #expect(await house.server.asked == 3)
+    #expect(await house.resolver.page(from: 0, limit: 10).items.map(\.name) == ["a.test."])
+    house.loop.stop()
+  }
+
+  @Test func questionsNobodyAnswersMakeRoomForOthers() async throws {
+    let house = try await House(change: {
+      $0.limits.lookUps = 3
+      $0.limits.leastTime = .zero
+    }) { query in
+      query.questions.first?.name.description == "good.test." ? [.positive(query)] : []
+    }
+    let client = try WireClient(asking: house.address, on: house.loop)
+    for id in UInt16(1)...5 { try await client.send(.asking("silent\(id).test", id: id)) }
+    #expect(await client.answers(2).map(\.header.id) == [1, 2])
+    try await client.send(.asking("good.test", id: 6))
+    let answers = await client.answers(4)
+    #expect(answers.map(\.header.id) == [1, 2, 3, 6])
+    #expect(answers.map(\.header.responseCode) == [.serverFailure, .serverFailure, .serverFailure, .noError])
+    #expect(await house.resolver.waiting == 2)
     house.loop.stop()
   }
 

@@ -114,6 +114,16 @@ struct WalkTests {
     #expect(script.asked.count > asked)
   }
 
+  @Test func aQuestionGetsSevenSecondsHoweverManyServersAreSilent() throws {
+    let roots = (1...13).map { SocketAddress(ip: IPAddress(v4: 0x7F00_0900 + UInt32($0)), port: 5300) }
+    let script = Script(roots: roots) { _ in .silence }
+    let outcome = try script.resolve("gaia.cs.umass.edu")
+    #expect(outcome.code == .serverFailure && outcome.comment == "no answer within 7 s")
+    #expect(script.steady == .seconds(7))
+    // All were asked before any was asked again.
+    #expect(Set(script.asked.prefix(13).map(\.server)) == Set(roots))
+  }
+
   @Test func anUnreachableServerIsLeftForAnother() throws {
     let other = SocketAddress(ip: IPAddress(v4: 0x7F00_0902), port: 5300)
     for seed in 1...8 {

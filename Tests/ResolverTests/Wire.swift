@@ -11,7 +11,9 @@ actor WireServer: DatagramOwner {
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private let reply: @Sendable (Message) -> [Message]
   private var socket: UDPSocket?
-  private(set) var asked = 0
+  /// Who asked, in order.
+  private(set) var clients: [SocketAddress] = []
+  var asked: Int { clients.count }
   /// Answers are kept back until `release`.
   private var isHolding = false
   private var held: [(origin: DatagramOrigin, octets: [UInt8])] = []
@@ -21,8 +23,8 @@ actor WireServer: DatagramOwner {
     self.reply = reply
   }
 
-  func listen() throws -> SocketAddress {
-    let socket = try UDPSocket(SocketAddress(ip: .loopbackV4, port: 0), on: loop)
+  func listen(_ ip: IPAddress = .loopbackV4) throws -> SocketAddress {
+    let socket = try UDPSocket(SocketAddress(ip: ip, port: 0), on: loop)
     try socket.start(self)
     self.socket = socket
     return socket.address
@@ -39,7 +41,7 @@ actor WireServer: DatagramOwner {
   func received(_ batch: DatagramBatch, on socket: UDPSocket) {
     for index in 0..<batch.count {
       guard let query = batch.withOctets(index, { try? Message(decoding: $0) }) else { continue }
-      asked += 1
+      clients.append(batch.source(index))
       for message in reply(query) {
         if isHolding {
           held.append((batch.origin(index), message.encoded()))

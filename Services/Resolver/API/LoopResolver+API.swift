@@ -40,23 +40,9 @@ extension LoopResolver {
     (knowledge.cache.bytes + packets.bytes, knowledge.cache.limit + packets.limit)
   }
 
-  /// Forgets everything that servers said.
-  func flush() {
-    knowledge.cache.removeAll()
-    knowledge.servers.forgive()
-    packets.removeAll()
-  }
-
   /// Forgets also how fast servers were, as after a start.
   func reset() {
     flush()
     knowledge.servers.removeAll()
-  }
-
-  /// Forgets a name and all below it. Packets can't be told apart by name cheaply and are made anew.
-  func flush(_ name: Name) {
-    knowledge.cache.remove(name)
-    knowledge.servers.forgive()
-    packets.removeAll()
   }
 }

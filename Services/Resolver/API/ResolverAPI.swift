@@ -117,9 +117,7 @@ struct ResolverAPI: Sendable {
   /// Returns when every loop has forgotten.
   private func flush(_ request: Request, _ name: Name?) async throws -> Response {
     try requireAdmin(request)
-    for resolver in resolvers {
-      if let name { await resolver.flush(name) } else { await resolver.flush() }
-    }
+    for resolver in resolvers { await resolver.flush(name) }
     return .empty()
   }
 }

@@ -39,11 +39,6 @@ struct BoundedStore<Key: Hashable, Value> {
     return value
   }
 
-  /// The value, without counting as use.
-  func peek(_ key: Key) -> Value? {
-    index[key].flatMap { slots[$0]?.value }
-  }
-
   /// Keeps the value; `bytes` is what key and value take in memory. One too large for the whole store is not kept.
   mutating func insert(_ key: Key, _ value: Value, bytes size: Int) {
     remove(key)

@@ -2,8 +2,10 @@
 struct Limits: Sendable {
   /// Octets of memory for cached records and packets, all loops together.
   var cacheBytes = 32 << 20
-  /// Client questions being resolved at once on one loop; more are answered SERVFAIL.
+  /// Client questions being resolved at once on one loop; for a further one the oldest makes room, answered SERVFAIL.
   var lookUps = 2000
+  /// What a question gets before it has to make room; while the oldest is younger, the further one is answered SERVFAIL.
+  var leastTime = Duration.milliseconds(200)
   /// Clients waiting for them; more are answered SERVFAIL too.
   var waiters = 10_000
   /// TCP connections of all clients on one loop, and of one address.

@@ -17,8 +17,12 @@ final class LookUp {
   var walk: Walk
   var waiters: [(Outcome, Packet) -> Void] = []
   var deadline: TimerID?
+  let began = Instant.current
+  /// How often the resolver had been flushed when this began.
+  let flushes: Int
 
-  init(_ question: Question, cacheOnly: Bool, tracing: Bool) {
+  init(_ question: Question, cacheOnly: Bool, tracing: Bool, flushes: Int) {
+    self.flushes = flushes
     self.question = question
     self.cacheOnly = cacheOnly
     key = tracing ? nil : LookUpKey(name: question.name, type: question.type, cacheOnly: cacheOnly)

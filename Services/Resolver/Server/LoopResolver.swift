@@ -33,6 +33,10 @@ actor LoopResolver: DatagramOwner {
   let setup: Setup
   let started = Instant.current
   var knowledge: Knowledge
+  /// What walks use that were begun before the last flush: nothing they learnt may come back into the cache.
+  private var outdated: Knowledge?
+  /// Flushes so far.
+  private var flushes = 0
   var packets: PacketCache
   var counters = Counters()
   var lookUps: [Int: LookUp] = [:]
@@ -46,6 +50,8 @@ actor LoopResolver: DatagramOwner {
   var sessions: [ObjectIdentifier: TCPSession] = [:]
   var connectionsByClient: [IPAddress: Int] = [:]
   private var lastLookUp = 0
+  /// No look-up under way has a lower number.
+  private var firstLookUp = 1
   private let hashSeed: UInt64
   /// The answer being written; kept for its memory.
   private var output: [UInt8] = []
@@ -139,11 +145,12 @@ actor LoopResolver: DatagramOwner {
         if let failure = Intake.refusal(message, .serverFailure) { reply(failure) }
         return
       }
+      let asked = flushes
       lookUp(question, cacheOnly: !query.recursionDesired) { [self] outcome, packet in
         let bytes = unsafe octets.span.bytes
         let limit = overUDP ? query.udpLimit : Message.maximumLength
         packet.write(to: &output, for: query, bytes, now: packet.stored, turn: 0, limit: limit)
-        if packet.expires > packet.stored, query.recursionDesired, question.type != .any {
+        if packet.expires > packet.stored, query.recursionDesired, question.type != .any, asked == flushes {
           packets.insert(packet, for: query, bytes)
         }
         reply(output)
@@ -158,14 +165,14 @@ actor LoopResolver: DatagramOwner {
     _ question: Question, cacheOnly: Bool = false, tracing: Bool = false, _ done: @escaping (Outcome, Packet) -> Void
   ) {
     guard waiting < setup.limits.waiters else { return overload(question, done) }
-    let lookUp = LookUp(question, cacheOnly: cacheOnly, tracing: tracing)
+    let lookUp = LookUp(question, cacheOnly: cacheOnly, tracing: tracing, flushes: flushes)
     if let key = lookUp.key, let running = byKey[key].flatMap({ lookUps[$0] }) {
       counters.coalesced += 1
       waiting += 1
       running.waiters.append(done)
       return
     }
-    guard lookUps.count < setup.limits.lookUps else { return overload(question, done) }
+    guard lookUps.count < setup.limits.lookUps || makeRoom() else { return overload(question, done) }
     waiting += 1
     counters.walks += 1
     lastLookUp += 1
@@ -177,6 +184,17 @@ actor LoopResolver: DatagramOwner {
     tell(id, .start)
   }
 
+  /// Ends the look-up that has waited longest, if it had time enough: questions about servers that don't answer must not keep
+  /// out those that would be answered in a moment.
+  private func makeRoom() -> Bool {
+    while firstLookUp <= lastLookUp, lookUps[firstLookUp] == nil { firstLookUp += 1 }
+    guard let oldest = lookUps[firstLookUp], Instant.current.since(oldest.began) >= setup.limits.leastTime else {
+      return false
+    }
+    tell(firstLookUp, .crowdedOut)
+    return true
+  }
+
   private func overload(_ question: Question, _ done: (Outcome, Packet) -> Void) {
     let outcome = Outcome(code: .serverFailure, comment: "too many questions are under way", isPassing: true)
     done(outcome, Packet(question, outcome, now: setup.clock()))
@@ -186,7 +204,7 @@ actor LoopResolver: DatagramOwner {
   func tell(_ id: Int, _ event: WalkEvent) {
     var events = [event]
     while !events.isEmpty, let lookUp = lookUps[id] {
-      for action in lookUp.walk.handle(events.removeFirst(), at: moment, &knowledge) {
+      for action in handle(events.removeFirst(), lookUp) {
         switch action {
         case .ask(let ask):
           if let failure = send(ask, id) { events.append(failure) }
@@ -197,10 +215,30 @@ actor LoopResolver: DatagramOwner {
     }
   }
 
+  private func handle(_ event: WalkEvent, _ lookUp: LookUp) -> [WalkAction] {
+    guard lookUp.flushes != flushes, var old = outdated else {
+      return lookUp.walk.handle(event, at: moment, &knowledge)
+    }
+    defer { outdated = old }
+    return lookUp.walk.handle(event, at: moment, &old)
+  }
+
+  /// Forgets a name and all below it, or everything. Packets can't be told apart by name cheaply and are made anew.
+  func flush(_ name: Name? = nil) {
+    flushes += 1
+    if let name { knowledge.cache.remove(name) } else { knowledge.cache.removeAll() }
+    knowledge.servers.forgive()
+    packets.removeAll()
+    outdated = knowledge
+    outdated?.cache.removeAll()
+    // Who asks from now on doesn't join those who asked before.
+    byKey = [:]
+  }
+
   private func finish(_ id: Int, _ lookUp: LookUp, _ outcome: Outcome) {
     lookUps[id] = nil
     waiting -= lookUp.waiters.count
-    if let key = lookUp.key { byKey[key] = nil }
+    if let key = lookUp.key, byKey[key] == id { byKey[key] = nil }
     if let timer = lookUp.deadline { loop.cancel(timer) }
     if outcome.code == .serverFailure { counters.serverFailures += 1 }
     let packet = Packet(lookUp.question, outcome, now: setup.clock())

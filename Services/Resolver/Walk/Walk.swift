@@ -41,6 +41,7 @@ struct Walk {
     case .patienceOver(let exchange): silence(exchange, moment, &knowledge)
     case .broken(let exchange, let why): broken(exchange, why, moment, &knowledge)
     case .deadline: abandon("no answer within \(WorkBudget.time.components.seconds) s", moment, &knowledge)
+    case .crowdedOut: abandon("too many questions are under way", isPassing: true, moment, &knowledge)
     }
     while !isFinished {
       switch top.state {

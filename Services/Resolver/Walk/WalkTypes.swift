@@ -33,6 +33,8 @@ enum WalkEvent {
   case broken(exchange: Int, Breakage)
   /// The client's time is up.
   case deadline
+  /// Others need the room.
+  case crowdedOut
 }
 
 enum Breakage {
