@@ -251,15 +251,15 @@ extension String {
 }
 
 @Suite struct SevenBitTests {
-  @Test func `a letter in ASCII stays as it is`() {
+  @Test func `a letter in ASCII stays as it is`() throws {
     let letter = crlf(complexLetter)
-    #expect(SevenBit.convert(letter) == letter)
+    #expect(try SevenBit.convert(letter) == letter)
   }
 
   @Test func `a bare 8-bit letter becomes MIME`() throws {
     let letter = Array("Subject: x\r\n\r\nGrüße\r\n".utf8)
     #expect(!SevenBit.isSevenBit(letter))
-    let converted = try #require(SevenBit.convert(letter))
+    let converted = try SevenBit.convert(letter)
     #expect(SevenBit.isSevenBit(converted))
     let message = ParsedMessage(converted)
     #expect(message.header.first("MIME-Version") != nil)
@@ -298,7 +298,7 @@ extension String {
       """)
     letter += [0x0D, 0x0A, 0xFF, 0xFE, 0x0D, 0x0A] + Array("--b--\r\n".utf8)
     let before = ParsedMessage(letter)
-    let converted = try #require(SevenBit.convert(letter))
+    let converted = try SevenBit.convert(letter)
     #expect(SevenBit.isSevenBit(converted))
     let after = ParsedMessage(converted)
     #expect(after.problems.isEmpty)
@@ -312,17 +312,55 @@ extension String {
 
   @Test func `a line over 998 octets is folded away`() throws {
     let letter = Array(("Subject: x\r\n\r\n" + String(repeating: "a", count: 999) + "\r\n").utf8)
-    let converted = try #require(SevenBit.convert(letter))
+    let converted = try SevenBit.convert(letter)
     #expect(ParsedMessage(converted).text()?.text == String(repeating: "a", count: 999) + "\n")
   }
 
   @Test(arguments: [
-    "Subject: Grüße\n\nx", "Content-Type: multipart/signed; boundary=b\n\n--b\n\nü\n--b--\n",
+    "Received: from ü\n\nx", "To: ü@x.y\n\nx", "Message-ID: <ü@x>\n\nx", "List-Id: <ü>\n\nx",
+    "Content-Type: multipart/signed; boundary=b\n\n--b\n\nü\n--b--\n",
     "Content-Type: multipart/mixed\n\nü", "Content-Transfer-Encoding: base64\n\nü",
     "Content-Type: message/delivery-status\n\nü",
   ])
   func `what would change its meaning is not converted`(letter: String) {
-    #expect(SevenBit.convert(crlf(letter)) == nil)
+    #expect(throws: SevenBit.Obstacle.self) { try SevenBit.convert(crlf(letter)) }
+  }
+
+  @Test func `header fields are encoded where their grammar allows`() throws {
+    let letter = crlf(
+      """
+      Received: by x
+      Subject: Grüße an alle, die schon lange keine mehr bekommen haben, und noch einmal Grüße
+      From: Alice Bürger <alice@crepes.fr>
+      To: bob@hamburger.edu, "Käse, Carol" <carol@hamburger.edu>
+      X-Mood: hungrig wie ein Bär
+      Content-Type: application/octet-stream; name="Gürkchen.png"
+      Content-Disposition: attachment; filename="Gürkchen.png"
+
+      x
+      """)
+    let converted = try SevenBit.convert(letter)
+    #expect(SevenBit.isSevenBit(converted))
+    let (before, after) = (ParsedMessage(letter), ParsedMessage(converted))
+    #expect(after.subject == before.subject)
+    #expect(after.from == before.from && after.to == before.to)
+    #expect(after.header.first("X-Mood")?.text == "hungrig wie ein Bär")
+    #expect(after.attachments.map(\.fileName) == ["Gürkchen.png"])
+    #expect(after.header.fields.map(\.name) == before.header.fields.map(\.name))
+    #expect(String(decoding: converted, as: UTF8.self).hasPrefix("Received: by x\r\nSubject:"))
+  }
+
+  @Test func `octets of an unknown character set are not given out as a known one`() throws {
+    let converted = try SevenBit.convert(Array("Subject: ".utf8) + [0xE9, 0x20, 0x78] + Array("\r\n\r\nx\r\n".utf8))
+    #expect(String(decoding: converted, as: UTF8.self) == "Subject: =?unknown-8bit?Q?=E9_x?=\r\n\r\nx\r\n")
+  }
+
+  @Test func `a header in UTF-8 is found in parts too`() {
+    #expect(!SevenBit.hasUTF8Header(Array("Subject: x\r\n\r\nü\r\n".utf8)))
+    #expect(SevenBit.hasUTF8Header(Array("Subject: ü\r\n\r\nx\r\n".utf8)))
+    #expect(
+      SevenBit.hasUTF8Header(
+        crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Description: ü\n\nx\n--b--\n")))
   }
 }
 

@@ -8,39 +8,8 @@ struct Consignment: Sendable, Equatable {
   var recipients: [MailAddress]
   /// As stored: CRLF lines, not dot-stuffed.
   var content: [UInt8]
-  /// Its addresses or headers need SMTPUTF8 (RFC 6531).
+  /// It came with SMTPUTF8 (RFC 6531), so its headers may be in UTF-8.
   var utf8 = false
-}
-
-/// What became of one recipient.
-struct DeliveryVerdict: Sendable, Equatable {
-  enum Kind: Sendable, Equatable {
-    case delivered, deferred, refused
-  }
-
-  var kind: Kind
-  var status: EnhancedStatus
-  /// One line, for people and for the report.
-  var text: String
-  /// What the other side said; nil where this side judged.
-  var reply: SMTPReply?
-  /// The other side said so, rather than this one.
-  var remote: Bool { reply != nil }
-
-  /// Judged by a reply; the enhanced status is taken from it or made from its code.
-  init(_ reply: SMTPReply) {
-    kind = reply.isCompleted ? .delivered : reply.isPermanent ? .refused : .deferred
-    status = reply.enhanced ?? EnhancedStatus(kind == .delivered ? 2 : kind == .refused ? 5 : 4, 0, 0)
-    text = reply.description
-    self.reply = reply
-  }
-
-  /// Judged on this side.
-  init(_ kind: Kind, _ status: EnhancedStatus, _ text: String) {
-    self.kind = kind
-    self.status = status
-    self.text = text
-  }
 }
 
 /// The client's side of one SMTP connection (RFC 5321), apart from all input and output: replies go in, commands come out.
@@ -73,8 +42,12 @@ struct SMTPClientSession: Sendable {
   let hostname: String
   private(set) var phase = Phase.greeting
   private(set) var abilities = Abilities()
-  /// Everything said so far, for people.
-  private(set) var dialogue: [String] = []
+  /// What was said since it was last taken, for people.
+  private(set) var dialogue = Dialogue()
+  /// Whole replies that have come.
+  private(set) var replies = 0
+  /// The other side has answered the letter's MAIL, so it knows of it.
+  private(set) var isOffered = false
   /// Why the connection is of no use, once that is so.
   private(set) var failure: DeliveryVerdict?
 
@@ -86,6 +59,8 @@ struct SMTPClientSession: Sendable {
   private var content: [UInt8] = []
   /// The content has octets above 127.
   private var isEightBit = false
+  /// Its header has UTF-8 that only SMTPUTF8 may carry.
+  private var hasUTF8Header = false
   private var needsReset = false
   private var verdicts: [DeliveryVerdict?] = []
   private var accepted: [Int] = []
@@ -111,9 +86,20 @@ struct SMTPClientSession: Sendable {
   }
 
   /// Forgets what was said, when it has been written down.
-  mutating func takeDialogue() -> [String] {
-    defer { dialogue = [] }
+  mutating func takeDialogue() -> Dialogue {
+    defer { dialogue = Dialogue() }
     return dialogue
+  }
+
+  /// How long the other side may take for the reply that is awaited.
+  func patience(_ patience: SMTPPatience) -> Duration {
+    switch (phase, awaited.first) {
+    case (.greeting, _): patience.greeting
+    case (_, .data): patience.data
+    case (_, .letter), (_, .emptyLetter): patience.letter
+    case (_, .quit): patience.quit
+    default: patience.command
+    }
   }
 
   mutating func remark(_ text: String) { dialogue.append("* \(text)") }
@@ -125,25 +111,37 @@ struct SMTPClientSession: Sendable {
     verdicts = Array(repeating: nil, count: letter.recipients.count)
     accepted = []
     content = letter.content
+    isOffered = false
     if let size = abilities.size, content.count > size {
       return refuse(
         EnhancedStatus(5, 3, 4), "the letter has \(content.count) octets, the next host takes \(size)")
     }
-    let needsUTF8 =
-      letter.utf8 || letter.sender?.needsUTF8 == true || letter.recipients.contains { $0.needsUTF8 }
-    if needsUTF8 && !abilities.utf8 {
-      return refuse(EnhancedStatus(5, 6, 7), "the next host does not know internationalised addresses (SMTPUTF8)")
-    }
+    // The flag alone is no reason: without UTF-8 in envelope or header the letter is an ordinary one (RFC 6531 §3.2).
     isEightBit = !SevenBit.isSevenBit(content)
-    if !abilities.eightBit && isEightBit {
-      guard let converted = SevenBit.convert(content) else {
-        return refuse(EnhancedStatus(5, 6, 3), "the next host takes 7-bit letters only and this one can't be converted")
+    hasUTF8Header = letter.utf8 && isEightBit && SevenBit.hasUTF8Header(content)
+    if !abilities.utf8 {
+      if hasUTF8Header {
+        return refuse(EnhancedStatus(5, 6, 9), "the next host does not take headers in UTF-8 (SMTPUTF8)")
       }
-      content = converted
+      if letter.sender?.needsUTF8 == true {
+        return refuse(EnhancedStatus(5, 6, 7), "the next host does not know the sender's kind of address (SMTPUTF8)")
+      }
+      let foreign = letter.recipients.indices.filter { letter.recipients[$0].needsUTF8 }
+      if !foreign.isEmpty {
+        refuse(EnhancedStatus(5, 6, 7), "the next host does not know this kind of address (SMTPUTF8)", for: foreign)
+        if foreign.count == letter.recipients.count { return }
+      }
+    }
+    if !abilities.eightBit && isEightBit {
+      do throws(SevenBit.Obstacle) {
+        content = try SevenBit.convert(content)
+      } catch {
+        return refuse(EnhancedStatus(5, 6, 3), "the next host takes 7-bit letters only, and \(error)")
+      }
     }
     phase = .transaction
     unsent = (needsReset ? [.reset] : []) + [.mail]
-    unsent += letter.recipients.indices.map { .recipient($0) }
+    unsent += letter.recipients.indices.filter { verdicts[$0] == nil }.map { .recipient($0) }
     unsent.append(.data)
     needsReset = true
     send()
@@ -171,20 +169,31 @@ struct SMTPClientSession: Sendable {
   }
 
   /// The connection ended, or nothing came for too long.
-  mutating func disconnected(_ reason: String) {
+  /// - Parameter hasLeft: all output so far may have reached the other side.
+  mutating func disconnected(_ reason: String, hasLeft: Bool = true) {
     guard phase != .closed else { return }
     if phase != .quitting { remark(reason) }
-    fail(DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 2), reason))
+    let verdict = DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 2), reason)
+    if awaited.first == .letter, hasLeft {
+      // It may have been taken, and only the answer is lost: a second host asked at once would make two of it (RFC 1047).
+      var unsure = verdict
+      unsure.text = "\(reason), and it is not known whether the letter was taken"
+      unsure.maySearchOn = false
+      decide(unsure, for: accepted)
+    }
+    fail(verdict)
   }
 
   // MARK: Replies
 
   private mutating func take(_ reply: SMTPReply) {
+    replies += 1
     for (index, line) in reply.lines.enumerated() {
       let mark = index == reply.lines.count - 1 ? " " : "-"
       let status = reply.enhanced.map { "\($0) " } ?? ""
       dialogue.append("S: \(reply.code)\(mark)\(status)\(line)")
     }
+    if phase == .transaction, reply.code != 421 { isOffered = isOffered || awaited.first == .mail }
     if reply.code == 421 { return fail(DeliveryVerdict(reply)) }
     switch phase {
     case .greeting:
@@ -233,7 +242,10 @@ struct SMTPClientSession: Sendable {
       switch words.first?.uppercased() {
       case "PIPELINING": abilities.pipelining = true
       case "8BITMIME": abilities.eightBit = true
-      case "SMTPUTF8": abilities.utf8 = true
+      case "SMTPUTF8":
+        abilities.utf8 = true
+        // RFC 6531 §3.1 (6): who has the one has the other.
+        abilities.eightBit = true
       case "SIZE":
         abilities.sizes = true
         abilities.size = words.dropFirst().first.flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil }
@@ -280,9 +292,9 @@ struct SMTPClientSession: Sendable {
   }
 
   /// The letter can't go to this host.
-  private mutating func refuse(_ status: EnhancedStatus, _ text: String) {
+  private mutating func refuse(_ status: EnhancedStatus, _ text: String, for indices: [Int]? = nil) {
     remark(text)
-    decide(DeliveryVerdict(.refused, status, text), for: Array(verdicts.indices))
+    decide(DeliveryVerdict(.refused, status, text), for: indices ?? Array(verdicts.indices))
   }
 
   private mutating func fail(_ verdict: DeliveryVerdict) {
@@ -317,7 +329,7 @@ struct SMTPClientSession: Sendable {
       if abilities.sizes { line += " SIZE=\(content.count)" }
       if abilities.eightBit && isEightBit { line += " BODY=8BITMIME" }
       if abilities.utf8, let letter = consignment,
-        letter.utf8 || letter.sender?.needsUTF8 == true || letter.recipients.contains(where: \.needsUTF8)
+        hasUTF8Header || letter.sender?.needsUTF8 == true || letter.recipients.contains(where: \.needsUTF8)
       {
         line += " SMTPUTF8"
       }

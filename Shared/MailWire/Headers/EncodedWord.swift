@@ -91,6 +91,15 @@ public enum EncodedWord {
     return words
   }
 
+  /// The encoded words that carry octets of which nobody knows the character set (RFC 1428 §3).
+  static func unknownWords(_ octets: [UInt8]) -> [String] {
+    let room = 75 - "=?unknown-8bit?Q??=".utf8.count
+    return stride(from: 0, to: octets.count, by: room / 3).map { start in
+      let piece = octets[start..<min(octets.count, start + room / 3)]
+      return "=?unknown-8bit?Q?\(String(decoding: q(Array(piece)), as: UTF8.self))?="
+    }
+  }
+
   /// Letters and digits and the few signs that are safe in a phrase too (RFC 2047 §5 (3)).
   private static func isQSafe(_ octet: UInt8) -> Bool {
     octet.isASCIIAlphanumeric || octet == 0x21 || octet == 0x2A || octet == 0x2B || octet == 0x2D || octet == 0x2F

@@ -12,6 +12,11 @@ public struct HeaderWriter: Sendable {
     words(name, HeaderWriter.unstructured(text))
   }
 
+  /// Free text in a character set that nobody knows.
+  mutating func unknown(_ name: String, _ octets: [UInt8]) {
+    words(name, EncodedWord.unknownWords(octets))
+  }
+
   /// A structured value that is ASCII already; folded at its blanks.
   public mutating func structured(_ name: String, _ value: String) {
     words(name, value.split(separator: " ").map(String.init))

@@ -50,6 +50,9 @@ public struct DeliveryReport: Sendable {
   /// With angle brackets.
   public var messageID: String
 
+  /// Octets of the letter's header that are returned at most.
+  static let headerLimit = 65_536
+
   public init(
     reportingHost: String, to: MailAddress, recipients: [Recipient], original: [UInt8], date: Int64, messageID: String
   ) {
@@ -154,7 +157,9 @@ public struct DeliveryReport: Sendable {
 
   private var originalPart: Entity {
     let header = HeaderBlock(original)
-    var octets = String(decoding: original[..<header.fieldsEnd], as: UTF8.self).withCRLF
+    // Whole fields, as many as have room: a report should not be a burden.
+    let end = header.fields.last { $0.range.upperBound <= DeliveryReport.headerLimit }?.range.upperBound ?? 0
+    var octets = String(decoding: original[..<min(end, header.fieldsEnd)], as: UTF8.self).withCRLF
     var entity = Entity(type: ParameterField("text/rfc822-headers"), description: "The header of your letter")
     if !SevenBit.isSevenBit(octets) {
       entity.type = ParameterField("text/rfc822-headers", [("charset", "utf-8")])

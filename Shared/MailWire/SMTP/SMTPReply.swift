@@ -30,8 +30,6 @@ public struct SMTPReply: Hashable, Sendable, CustomStringConvertible {
   public var isCompleted: Bool { code / 100 == 2 }
   /// 3yz: go on (354 after DATA, 334 in AUTH).
   public var isIntermediate: Bool { code / 100 == 3 }
-  /// 4yz: try again later.
-  public var isTransient: Bool { code / 100 == 4 }
   /// 5yz: never.
   public var isPermanent: Bool { code / 100 == 5 }
 

@@ -13,7 +13,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     require(attachment.number == index + 1, "attachments are numbered from 1")
     _ = attachment.fileName
   }
-  if let converted = SevenBit.convert(letter) {
+  if let converted = try? SevenBit.convert(letter) {
     require(SevenBit.isSevenBit(converted), "the conversion leaves no 8-bit octet")
   }
   return 0

@@ -124,6 +124,54 @@ import Testing
     #expect(session.takeVerdicts()?.map(\.text) == ["gone"])
     #expect(session.failure?.kind == .deferred)
     #expect(session.dialogue.last == "* gone")
+    // Nothing of it can have been taken, so another host may be asked.
+    #expect(session.isOffered)
+  }
+
+  @Test func aLetterWhoseAnswerWasLostMayHaveBeenTaken() {
+    var session = Self.ready()
+    session.begin(Self.letter("a@h.edu", "no@h.edu"))
+    for line in ["250 ok", "250 ok", "450 later", "354 go"] { Self.say(&session, line) }
+    _ = session.takeOutput()
+    var unsent = session
+    session.disconnected("gone")
+    #expect(session.takeVerdicts()?.map(\.maySearchOn) == [false, true])
+    unsent.disconnected("gone", hasLeft: false)
+    #expect(unsent.takeVerdicts()?.map(\.maySearchOn) == [true, true])
+  }
+
+  @Test func aLetterIsOfferedOnceItsMailIsAnswered() {
+    var session = Self.ready()
+    session.begin(Self.letter("a@h.edu"))
+    #expect(!session.isOffered)
+    var refused = session
+    Self.say(&refused, "421 enough")
+    #expect(!refused.isOffered)
+    Self.say(&session, "250 ok")
+    #expect(session.isOffered)
+  }
+
+  @Test func eachReplyHasItsOwnPatience() {
+    let patience = SMTPPatience()
+    var session = SMTPClientSession(hostname: "a")
+    #expect(session.patience(patience) == patience.greeting)
+    session = Self.ready()
+    session.begin(Self.letter("a@h.edu"))
+    #expect(session.patience(patience) == patience.command)
+    for line in ["250 ok", "250 ok"] { Self.say(&session, line) }
+    #expect(session.patience(patience) == patience.data)
+    Self.say(&session, "354 go")
+    #expect(session.patience(patience) == patience.letter)
+    Self.say(&session, "250 ok")
+    _ = session.takeVerdicts()
+    session.quit()
+    #expect(session.patience(patience) == patience.quit)
+  }
+
+  @Test func aLongReplyIsKeptShort() {
+    let verdict = DeliveryVerdict(SMTPReply(550, EnhancedStatus(5, 1, 1), Array(repeating: "no such user", count: 200)))
+    #expect(verdict.text.hasPrefix("550 5.1.1 no such user no such user"))
+    #expect(verdict.text.utf8.count < 1100 && verdict.reply?.description == verdict.text)
   }
 
   @Test(arguments: ["554 go away", "421 busy", "nonsense", "250-a\r\n251 b"])
@@ -142,6 +190,47 @@ import Testing
     var plain = Self.ready()
     plain.begin(Self.letter("\u{e9}@h.edu"))
     #expect(plain.takeVerdicts()?.map(\.status) == [EnhancedStatus(5, 6, 7)])
+  }
+
+  @Test func theFlagAloneIsNoReasonForSMTPUTF8() {
+    var letter = Self.letter("a@h.edu", content: "Subject: x\r\n\r\nplain\r\n")
+    letter.utf8 = true
+    var old = Self.ready("8BITMIME")
+    old.begin(letter)
+    #expect(Self.output(&old) == "MAIL FROM:<alice@crepes.fr>\r\n")
+    var modern = Self.ready("8BITMIME", "SMTPUTF8")
+    modern.begin(letter)
+    #expect(Self.output(&modern) == "MAIL FROM:<alice@crepes.fr>\r\n")
+    // A body is no reason either.
+    letter.content = Array("Subject: x\r\n\r\n\u{e9}\r\n".utf8)
+    old = Self.ready("8BITMIME")
+    old.begin(letter)
+    #expect(Self.output(&old) == "MAIL FROM:<alice@crepes.fr> BODY=8BITMIME\r\n")
+    // A header is.
+    letter.content = Array("Subject: \u{e9}\r\n\r\nx\r\n".utf8)
+    old = Self.ready("8BITMIME")
+    old.begin(letter)
+    #expect(old.takeVerdicts()?.map(\.status) == [EnhancedStatus(5, 6, 9)])
+    modern = Self.ready("SMTPUTF8")
+    modern.begin(letter)
+    #expect(Self.output(&modern) == "MAIL FROM:<alice@crepes.fr> BODY=8BITMIME SMTPUTF8\r\n")
+  }
+
+  @Test func oneForeignAddressDoesNotSpoilTheOthers() {
+    var session = Self.ready("8BITMIME", "PIPELINING")
+    session.begin(Self.letter("\u{e9}@h.edu", "bob@h.edu"))
+    #expect(Self.output(&session) == "MAIL FROM:<alice@crepes.fr>\r\nRCPT TO:<bob@h.edu>\r\nDATA\r\n")
+    for line in ["250 ok", "250 ok", "354 go", "250 ok"] { Self.say(&session, line) }
+    let verdicts = session.takeVerdicts()
+    #expect(verdicts?.map(\.kind) == [.refused, .delivered])
+    #expect(verdicts?.first?.status == EnhancedStatus(5, 6, 7))
+  }
+
+  @Test func anObstacleToSevenBitsIsNamed() {
+    var session = Self.ready()
+    session.begin(Self.letter("a@h.edu", content: "Received: from \u{e9}\r\n\r\nx\r\n"))
+    let verdict = session.takeVerdicts()?.first
+    #expect(verdict?.status == EnhancedStatus(5, 6, 3) && verdict?.text.contains("Received") == true)
   }
 
   @Test func eightBitGoesAsItIsOrIsConverted() {
@@ -164,7 +253,7 @@ import Testing
     Self.say(&session, "250 2.1.0 ok")
     let dialogue = session.takeDialogue()
     #expect(
-      dialogue == [
+      dialogue.lines == [
         "S: 220 hamburger.edu", "C: EHLO crepes.fr", "S: 250 hamburger.edu", "C: MAIL FROM:<alice@crepes.fr>",
         "S: 250 2.1.0 ok", "C: RCPT TO:<a@h.edu>",
       ])
