@@ -11,15 +11,21 @@ struct RelaySettings: Sendable {
   var source: IPAddress?
   /// Where this very service listens: a route that leads there is a loop.
   var own: [SocketAddress] = []
-  /// Domains that are served at the same time.
+  /// Domains that are served at the same time, as long as their hosts answer.
   var parallel = 20
+  /// Domains whose hosts let us wait, beside those.
+  var slow = 500
+  /// Without a letter handed over for so long, a host is slow.
+  var slowAfter = Duration.seconds(10)
   /// Recipients taken up at once for a domain.
   var batch = 500
   /// Recipients in one transaction (RFC 5321 §4.5.3.1.8: every server takes a hundred).
   var recipients = 100
-  var connectTimeout = Duration.seconds(30)
-  /// For each reply (RFC 5321 §4.5.3.2).
-  var replyTimeout = Duration.seconds(300)
+  /// Addresses of a domain's hosts that are tried in one pass.
+  var addresses = 50
+  var patience = SMTPPatience()
+  /// Before what could not be recorded is recorded again.
+  var pause = Duration.seconds(5)
 }
 
 /// Hands letters on: it takes what is due from the store, domain by domain, and writes down what became of it.
@@ -35,7 +41,9 @@ actor Relay {
   private let alarm: @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void
   var random = SystemRandomNumberGenerator()
 
-  private var busy: Set<String> = []
+  private var slots: RelaySlots
+  /// For each domain that is served: when it fires, the domain's host is slow.
+  private var timers: [String: TimerID] = [:]
   private var isScanning = false
   private var scansAgain = false
   var isStopping = false
@@ -54,6 +62,7 @@ actor Relay {
     self.counters = counters
     self.loop = loop
     self.alarm = alarm
+    slots = RelaySlots(quick: settings.parallel, slow: settings.slow)
   }
 
   /// Begins to work, with what a former run left behind.
@@ -70,7 +79,7 @@ actor Relay {
     isStopping = true
     if let subscription { store.feed.unsubscribe(subscription) }
     let deadline = Instant.current + limit
-    while !busy.isEmpty && Instant.current < deadline { await loop.sleep(for: .milliseconds(20)) }
+    while !slots.isEmpty && Instant.current < deadline { await loop.sleep(for: .milliseconds(20)) }
   }
 
   /// Something may be due.
@@ -89,8 +98,8 @@ actor Relay {
       scansAgain = false
       do {
         let domains = try await store.dueDomains()
-        for domain in domains where !busy.contains(domain) && busy.count < settings.parallel && !isStopping {
-          busy.insert(domain)
+        for domain in domains where !isStopping && slots.enter(domain) {
+          watch(domain)
           loop.spawn { await self.serve(domain) }
         }
         if let due = try await store.nextDue() { wakeAt(due) }
@@ -121,43 +130,19 @@ actor Relay {
     } catch {
       // Nothing was written down, so it stays due; a pause keeps this from spinning.
       log.error("a delivery could not be recorded", metadata: ["domain": "\(domain)", "reason": "\(error)"])
-      await loop.sleep(for: .seconds(5))
+      await loop.sleep(for: settings.pause)
     }
-    busy.remove(domain)
+    if let timer = timers.removeValue(forKey: domain) { loop.cancel(timer) }
+    slots.leave(domain)
     wake()
   }
-}
 
-/// A letter for some recipients of one domain: what goes in one transaction.
-struct Parcel: Sendable {
-  var letter: Int64
-  var recipients: [DueRecipient]
-
-  /// - Parameter due: letter by letter.
-  static func group(_ due: [DueRecipient], limit: Int) -> [Parcel] {
-    var parcels: [Parcel] = []
-    for recipient in due {
-      if let last = parcels.indices.last, parcels[last].letter == recipient.letter,
-        parcels[last].recipients.count < limit
-      {
-        parcels[last].recipients.append(recipient)
-      } else {
-        parcels.append(Parcel(letter: recipient.letter, recipients: [recipient]))
-      }
+  /// The domain gets on; from now on it is seen whether it still does.
+  func watch(_ domain: String) {
+    slots.takeBack(domain)
+    if let timer = timers[domain] { loop.cancel(timer) }
+    timers[domain] = loop.after(settings.slowAfter) { [weak self] in
+      self?.assumeIsolated { if $0.slots.setAside(domain) { $0.wake() } }
     }
-    return parcels
   }
-}
-
-/// One pass over what is due for a domain.
-struct DeliveryRun: Sendable {
-  var domain: String
-  /// What no host has decided about yet.
-  var parcels: [Parcel]
-  /// What was found out before a letter was begun: part of the next letter's dialogue.
-  var remarks: [String] = []
-  var host = ""
-  var address = ""
-  /// The reason why no host was of use.
-  var lastFailure: DeliveryVerdict?
 }

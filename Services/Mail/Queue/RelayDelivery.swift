@@ -2,7 +2,6 @@ import EventLoop
 import Logging
 import MailWire
 import Octets
-import ServiceKit
 
 /// How one domain's letters are handed over.
 extension Relay {
@@ -18,197 +17,215 @@ extension Relay {
       run.host = run.domain
       try await visit(address, &run)
     case .hosts(let hosts):
-      for host in hosts where !run.parcels.isEmpty {
+      for host in hosts where !run.parcels.isEmpty && run.tried.count < settings.addresses {
         run.host = host
+        run.address = ""
         switch await names.addresses(host) {
         case .records(let addresses) where !addresses.isEmpty:
-          for address in addresses where !run.parcels.isEmpty { try await visit(address, &run) }
+          for address in addresses where !run.parcels.isEmpty && run.tried.count < settings.addresses {
+            try await visit(address, &run)
+          }
         case .records, .noSuchName:
-          note(&run, DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 4), "\(host) has no address"))
+          // If that is so of all hosts, there is nothing to wait for (RFC 5321 §5.1).
+          run.note(DeliveryVerdict(.refused, EnhancedStatus(5, 4, 4), "\(host) has no address"))
         case .failed(let reason):
-          note(
-            &run, DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 3), "\(host) can't be looked up: \(reason)"))
+          run.note(
+            DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 3), "\(host) can't be looked up: \(reason)"))
         }
       }
     }
+    // What a stop leaves over was not tried; it is due at the next start.
+    if isStopping { return }
     let unreachable = DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 1), "no host of \(run.domain) could be reached")
     try await decideAll(&run, run.lastFailure ?? unreachable)
-  }
-
-  private func note(_ run: inout DeliveryRun, _ failure: DeliveryVerdict) {
-    run.remarks.append("* \(failure.text)")
-    // As long as one host may still take it, the letter is not lost.
-    if failure.kind == .deferred || run.lastFailure == nil { run.lastFailure = failure }
   }
 
   private func route(_ run: inout DeliveryRun) async -> MailRoute {
     if let literal = MailAddress(local: "postmaster", domain: run.domain)?.literal { return .address(literal) }
     let answer = await names.exchangers(run.domain)
     if case .records(let records) = answer {
-      let list = records.map { "\($0.preference) \($0.host.isEmpty ? "." : $0.host)" }.joined(separator: ", ")
+      let list = records.prefix(100).map { "\($0.preference) \($0.host.isEmpty ? "." : $0.host)" }
       run.remarks.append(
-        records.isEmpty ? "* \(run.domain) has no MX: the domain itself is the host" : "* MX of \(run.domain): \(list)")
+        records.isEmpty
+          ? "* \(run.domain) has no MX: the domain itself is the host"
+          : "* MX of \(run.domain): \(list.joined(separator: ", "))")
     }
     return MailRoute.choose(domain: run.domain, answer: answer, own: store.settings.hostname, using: &random)
   }
 
-  /// Connects to one address and hands over letter after letter.
+  /// Hands over letter after letter at one address, over as many connections as the host wants: some take a few letters and
+  /// then close, or say 421. As long as each connection brings something, there is a next one.
   private func visit(_ address: IPAddress, _ run: inout DeliveryRun) async throws {
     let target = SocketAddress(ip: address, port: settings.port)
     run.address = "\(target)"
+    guard run.tried.insert(address).inserted else {
+      return run.remarks.append("* \(run.host) at \(target) was tried already")
+    }
     guard !settings.own.contains(target) else {
-      return note(
-        &run,
+      return run.note(
         DeliveryVerdict(
           .refused, EnhancedStatus(5, 4, 6), "\(run.host) is this host, which does not serve \(run.domain)"))
     }
+    var next = 0
+    var drops = 0
+    while next < run.parcels.count, !isStopping, drops < Relay.dropLimit {
+      switch try await converse(target, from: &next, &run) {
+      case .served: drops = 0
+      case .dropped: drops += 1
+      case .useless: return
+      }
+    }
+  }
+
+  /// What came of a connection.
+  private enum Conversation {
+    /// The host answered about a letter, or about several.
+    case served
+    /// It took a letter up and then was gone. That may lie with the letter, so the next one gets its turn.
+    case dropped
+    case useless
+  }
+
+  /// So often in a row a host may drop the connection before it is left alone.
+  private static let dropLimit = 3
+
+  /// One connection.
+  /// - Parameter next: the place of the first parcel that this address was not asked about.
+  private func converse(
+    _ target: SocketAddress, from next: inout Int, _ run: inout DeliveryRun
+  ) async throws -> Conversation {
     let connection: TCPConnection
     do throws(IOError) {
       connection = try await TCPConnection.connect(
-        to: target, from: settings.source.flatMap { $0.isV4 == address.isV4 ? $0 : nil }, on: loop,
-        timeout: settings.connectTimeout)
+        to: target, from: settings.source.flatMap { $0.isV4 == target.ip.isV4 ? $0 : nil }, on: loop,
+        timeout: settings.patience.connect)
     } catch {
-      return note(
-        &run,
-        DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 1), "connecting to \(run.host) at \(target): \(error)"))
+      run.note(DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 1), "connecting to \(run.host) at \(target): \(error)"))
+      return .useless
     }
     var session = SMTPClientSession(hostname: store.settings.hostname)
     session.remark("connected to \(run.host) at \(target)")
     await advance(&session, connection) { $0.phase == .ready }
-    while session.phase == .ready, let parcel = run.parcels.first {
-      guard let consignment = try await consignment(parcel) else {
-        // Deleted while it waited.
-        run.parcels.removeFirst()
-        continue
-      }
-      session.begin(consignment)
+    var result = Conversation.useless
+    var isFirst = true
+    while session.phase == .ready, next < run.parcels.count, !isStopping {
+      guard let content = try await content(of: next, &run) else { continue }
+      run.remarks.append(isFirst ? session.takeDialogue() : Dialogue(["* on the same connection to \(run.host)"]))
+      isFirst = false
+      session.begin(consignment(run.parcels[next], content))
       await advance(&session, connection) { $0.phase != .transaction }
       guard let verdicts = session.takeVerdicts() else { break }
-      run.remarks += session.takeDialogue()
-      if let failure = session.failure, verdicts.allSatisfy({ $0 == failure }) {
-        // Nobody decided about this letter: the next address may.
-        run.lastFailure = failure
-        break
+      run.parcels[next].dialogue.append(run.remarks)
+      run.parcels[next].dialogue.append(session.takeDialogue())
+      run.remarks = Dialogue()
+      // Nobody decided about this letter: the next connection or address may.
+      if session.failure != nil, !session.isOffered { break }
+      if verdicts.contains(where: { ($0.remote || $0.kind != .deferred) && $0 != session.failure }) {
+        result = .served
+        run.hasServed = true
+        watch(run.domain)
+      } else if result == .useless {
+        result = .dropped
       }
-      run.parcels.removeFirst()
-      try await record(parcel, verdicts, consignment.content, &run)
+      try await take(verdicts, content, of: &next, &run)
     }
-    run.remarks += session.takeDialogue()
+    run.remarks.append(session.takeDialogue())
     if let failure = session.failure { run.lastFailure = failure }
     session.quit()
-    await advance(&session, connection, patience: .seconds(5)) { $0.phase == .closed }
+    await advance(&session, connection) { $0.phase == .closed }
     await connection.close()
+    return result
   }
 
   /// Lets the session talk until it is where the caller wants it, or over.
   private func advance(
-    _ session: inout SMTPClientSession, _ connection: TCPConnection, patience: Duration? = nil,
-    until isThere: (SMTPClientSession) -> Bool
+    _ session: inout SMTPClientSession, _ connection: TCPConnection, until isThere: (SMTPClientSession) -> Bool
   ) async {
-    do throws(IOError) {
-      while true {
-        let output = session.takeOutput()
-        if !output.isEmpty { try await connection.write(output, timeout: settings.replyTimeout) }
-        if isThere(session) || session.phase == .closed { return }
-        let octets = try await connection.read(timeout: patience ?? settings.replyTimeout)
+    // The time runs from the command, or from the reply before, to the end of the reply: each octet of it does not begin it anew.
+    var replies = session.replies
+    var deadline: Instant?
+    while true {
+      let output = session.takeOutput()
+      if !output.isEmpty {
+        deadline = nil
+        do throws(IOError) {
+          for start in stride(from: 0, to: output.count, by: Relay.blockSize) {
+            try await connection.write(
+              Array(output[start..<min(output.count, start + Relay.blockSize)]), timeout: settings.patience.block)
+          }
+        } catch {
+          // A host that has heard enough says so before it closes.
+          if let octets = try? await connection.read(timeout: .zero), !octets.isEmpty { session.receive(octets) }
+          return session.disconnected("the connection broke: \(error)", hasLeft: false)
+        }
+      }
+      if isThere(session) || session.phase == .closed { return }
+      if session.replies != replies {
+        replies = session.replies
+        deadline = nil
+      }
+      let end = deadline ?? Instant.current + session.patience(settings.patience)
+      deadline = end
+      do throws(IOError) {
+        let left = end.since(.current)
+        guard left > .zero else { throw .timedOut }
+        let octets = try await connection.read(timeout: left)
         if octets.isEmpty { return session.disconnected("the other side closed the connection") }
         session.receive(octets)
-      }
-    } catch {
-      session.disconnected("the connection broke: \(error)")
-    }
-  }
-
-  private func consignment(_ parcel: Parcel) async throws -> Consignment? {
-    guard let first = parcel.recipients.first, let content = try await store.content(of: first.body) else { return nil }
-    return Consignment(
-      sender: first.sender.isEmpty ? nil : MailAddress(first.sender),
-      recipients: parcel.recipients.compactMap { MailAddress($0.address) }, content: content, utf8: first.utf8)
-  }
-
-  /// The same verdict for all that is left.
-  private func decideAll(_ run: inout DeliveryRun, _ verdict: DeliveryVerdict) async throws {
-    if run.remarks.last != "* \(verdict.text)" && !verdict.remote { run.remarks.append("* \(verdict.text)") }
-    let remarks = run.remarks
-    for parcel in run.parcels {
-      run.remarks = remarks
-      let content = try await store.content(of: parcel.recipients[0].body) ?? []
-      try await record(parcel, Array(repeating: verdict, count: parcel.recipients.count), content, &run)
-    }
-    run.parcels = []
-  }
-
-  /// Writes down what became of a letter, with the report to its sender if one is due.
-  private func record(
-    _ parcel: Parcel, _ verdicts: [DeliveryVerdict], _ content: [UInt8], _ run: inout DeliveryRun
-  ) async throws {
-    let now = store.now()
-    var outcomes: [AttemptResult.Outcome] = []
-    var failures: [DeliveryReport.Recipient] = []
-    for (recipient, verdict) in zip(parcel.recipients, verdicts) {
-      var outcome = AttemptResult.Outcome(
-        recipient: recipient, state: .delivered, nextAttempt: nil, reply: verdict.text)
-      // What the other host said goes into the report by itself; here only what this host adds.
-      var reason = verdict.remote ? nil : verdict.text
-      switch verdict.kind {
-      case .delivered: counters.relayed.add()
-      case .refused: outcome.state = .failed
-      case .deferred:
-        outcome.nextAttempt = RetrySchedule.next(
-          after: recipient.attempts + 1, now: now, expires: recipient.expiresAt, using: &random)
-        outcome.state = outcome.nextAttempt == nil ? .failed : .waiting
-        reason = "given up after \(recipient.attempts + 1) tries: \(verdict.text)"
-      }
-      if outcome.state == .waiting { counters.deferred.add() }
-      if outcome.state == .failed { counters.bounced.add() }
-      if outcome.state == .failed, let address = MailAddress(recipient.address) {
-        var failure = DeliveryReport.Recipient(address, .failed, verdict.status)
-        failure.remoteHost = verdict.remote ? run.host : nil
-        failure.diagnostic = verdict.reply
-        failure.reason = reason
-        failure.lastAttempt = now
-        failures.append(failure)
-      }
-      outcomes.append(outcome)
-    }
-    let summary = Dictionary(grouping: verdicts, by: \.text).map { text, same in
-      verdicts.count == same.count ? text : "\(same.count) of \(verdicts.count): \(text)"
-    }
-    try await keep(
-      AttemptResult(
-        letter: parcel.letter, at: now, host: run.host, address: run.address,
-        outcome: summary.sorted().joined(separator: "; "), dialogue: run.remarks, recipients: outcomes,
-        report: report(parcel, failures, content, now)))
-    run.remarks = ["* on the same connection to \(run.host)"]
-  }
-
-  /// Writes down what became of a letter, however long the disk stays full: what the other side has taken must not be sent again
-  /// because we could not say so.
-  private func keep(_ result: AttemptResult) async throws {
-    while true {
-      do {
-        return try await store.record(result)
       } catch {
-        if isStopping { throw error }
-        log.error(
-          "an attempt can't be recorded yet", metadata: ["letter": "\(result.letter)", "reason": "\(error)"])
-        await loop.sleep(for: .seconds(5))
+        return session.disconnected("the connection broke: \(error)")
       }
     }
   }
 
-  /// The report of RFC 3464; a letter from the null sender is itself one, and is never reported on.
-  private func report(
-    _ parcel: Parcel, _ failures: [DeliveryReport.Recipient], _ content: [UInt8], _ now: Int64
-  ) -> Letter? {
-    guard !failures.isEmpty, let text = parcel.recipients.first?.sender, let sender = MailAddress(text) else {
+  /// Octets that the other side has to take within `SMTPPatience.block`.
+  private static let blockSize = 131_072
+
+  private func consignment(_ parcel: Parcel, _ content: [UInt8]) -> Consignment {
+    let first = parcel.recipients.first
+    return Consignment(
+      sender: first.flatMap { MailAddress($0.sender) },
+      recipients: parcel.recipients.compactMap { MailAddress($0.address) },
+      content: content, utf8: first?.utf8 == true)
+  }
+
+  /// The content of a parcel. Nil where there is none to be had: then that is decided, and the parcel is gone.
+  private func content(of place: Int, _ run: inout DeliveryRun) async throws -> [UInt8]? {
+    let verdict: DeliveryVerdict
+    switch await store.outgoing(run.parcels[place].recipients[0]) {
+    case .whole(let content): return content
+    case .deleted:
+      run.parcels.remove(at: place)
       return nil
+    case .lost:
+      verdict = DeliveryVerdict(.refused, EnhancedStatus(5, 3, 0), "this host has lost the content of the letter")
+      log.error("the content of a letter is lost", metadata: ["letter": "\(run.parcels[place].letter)"])
+    case .unreadable(let reason):
+      verdict = DeliveryVerdict(.deferred, EnhancedStatus(4, 3, 0), "the letter can't be read here now: \(reason)")
     }
-    let hostname = store.settings.hostname
-    let id = MessageID.make(at: now, domain: hostname, using: &random)
-    var report = DeliveryReport(
-      reportingHost: hostname, to: sender, recipients: failures, original: content, date: now, messageID: id)
-    report.arrival = parcel.recipients.first?.createdAt
-    return Letter(sender: "", recipients: [text], content: report.encoded(using: &random))
+    var parcel = run.parcels.remove(at: place)
+    parcel.dialogue.append("* \(verdict.text)")
+    try await record(parcel, Array(repeating: verdict, count: parcel.recipients.count), content: [], run)
+    return nil
+  }
+
+  /// Writes down what a host has decided, and keeps for the next one what it has put off.
+  private func take(
+    _ verdicts: [DeliveryVerdict], _ content: [UInt8], of next: inout Int, _ run: inout DeliveryRun
+  ) async throws {
+    var (decided, open) = (run.parcels[next], run.parcels[next])
+    let pairs = zip(decided.recipients, verdicts)
+    decided.recipients = pairs.filter { !$1.maySearchOn }.map(\.0)
+    open.recipients = pairs.filter { $1.maySearchOn }.map(\.0)
+    if !decided.recipients.isEmpty {
+      try await record(decided, verdicts.filter { !$0.maySearchOn }, content: content, run)
+    }
+    if open.recipients.isEmpty {
+      run.parcels.remove(at: next)
+    } else {
+      open.answer = Parcel.Answer(host: run.host, address: run.address, verdicts: verdicts.filter(\.maySearchOn))
+      run.parcels[next] = open
+      next += 1
+    }
   }
 }

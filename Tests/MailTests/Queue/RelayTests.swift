@@ -7,7 +7,7 @@ import Testing
 @testable import Mail
 
 /// Two mail hosts on real sockets: letters handed in at the first have to reach the second.
-@Suite struct RelayTests {
+@Suite(.timeLimit(.minutes(1))) struct RelayTests {
   /// A host with an SMTP door, and what the relay of another one needs to find it.
   struct Host {
     let test: TestStore

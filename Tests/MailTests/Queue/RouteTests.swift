@@ -64,10 +64,11 @@ import Testing
   @Test(arguments: [(1, 300), (2, 900), (3, 3600), (4, 14_400), (5, 14_400), (30, 14_400)])
   func theWaitsGrowAndVaryByATenth(tries: Int, seconds: Int64) {
     var random = SeededGenerator(seed: 1)
-    for _ in 0..<100 {
-      let wait = RetrySchedule.wait(after: tries, using: &random)
-      #expect(abs(wait - seconds) <= seconds / 10)
-    }
+    let waits = (0..<100).map { _ in RetrySchedule.wait(after: tries, using: &random) }
+    #expect(waits.allSatisfy { abs($0 - seconds) <= seconds / 10 })
+    // Not all at once: they lie on both sides and apart from each other.
+    #expect(Set(waits).count > 20)
+    #expect(waits.contains { $0 < seconds - seconds / 20 } && waits.contains { $0 > seconds + seconds / 20 })
   }
 
   @Test func theLastTryIsAtTheEndAndThenItIsGivenUp() {

@@ -1,0 +1,70 @@
+import EventLoop
+import Octets
+
+/// A letter for some recipients of one domain: what goes in one transaction.
+struct Parcel: Sendable {
+  /// What the last host that was asked said of it.
+  struct Answer: Sendable {
+    var host: String
+    var address: String
+    /// One for each recipient that is left.
+    var verdicts: [DeliveryVerdict]
+  }
+
+  var letter: Int64
+  /// Nobody has decided about these yet.
+  var recipients: [DueRecipient]
+  /// What was said about it in this pass, by whichever host.
+  var dialogue = Dialogue()
+  /// Nil as long as no host was asked.
+  var answer: Answer?
+
+  init(letter: Int64, recipients: [DueRecipient]) {
+    self.letter = letter
+    self.recipients = recipients
+  }
+
+  /// - Parameter due: letter by letter.
+  static func group(_ due: [DueRecipient], limit: Int) -> [Parcel] {
+    var parcels: [Parcel] = []
+    for recipient in due {
+      if let last = parcels.indices.last, parcels[last].letter == recipient.letter,
+        parcels[last].recipients.count < limit
+      {
+        parcels[last].recipients.append(recipient)
+      } else {
+        parcels.append(Parcel(letter: recipient.letter, recipients: [recipient]))
+      }
+    }
+    return parcels
+  }
+}
+
+/// One pass over what is due for a domain.
+struct DeliveryRun: Sendable {
+  var domain: String
+  /// What no host has decided about yet.
+  var parcels: [Parcel]
+  /// What was found out since the last letter: part of the next one's dialogue.
+  var remarks = Dialogue()
+  var host = ""
+  var address = ""
+  /// The addresses that were asked.
+  var tried: Set<IPAddress> = []
+  /// Some host has answered about some letter, so the way is open, if only now and then.
+  var hasServed = false
+  /// The reason why no host was of use.
+  var lastFailure: DeliveryVerdict?
+
+  init(domain: String, parcels: [Parcel]) {
+    self.domain = domain
+    self.parcels = parcels
+  }
+
+  /// A host, or the way to it, is of no use.
+  mutating func note(_ failure: DeliveryVerdict) {
+    remarks.append("* \(failure.text)")
+    // As long as one host may still take it, the letter is not lost.
+    if failure.kind == .deferred || lastFailure == nil { lastFailure = failure }
+  }
+}
