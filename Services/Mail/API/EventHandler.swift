@@ -17,13 +17,15 @@ extension MailAPI {
   func listenToEvents(_ request: Request) async throws -> Response {
     var mailbox: Int64?
     if case .owner(let record) = try await access.caller(request) { mailbox = record.id }
-    let last = request.header("last-event-id").flatMap { Int(digits: $0) }.map { Int64($0) }
-    guard let listener = hub.listen(after: last, mailbox: mailbox) else {
+    guard let listener = hub.listen(after: request.header("last-event-id"), mailbox: mailbox) else {
       throw Problem(503, "Too many are listening already.", retryAfter: 5)
     }
     let loop = request.loop
     return .events { [self] writer in
       defer { hub.leave(listener) }
+      if let newest = listener.missed {
+        try await writer.send(ServerSentEvent(id: "\(newest)", event: "reset", data: Array("{}".utf8)))
+      }
       while await writer.isOpen, let events = listener.take() {
         for event in events { try await writer.send(try await rendered(event)) }
         // Now and then it is seen whether the client is still there.

@@ -1,4 +1,5 @@
 import EventLoop
+import Glibc
 
 /// The newest changes in their order, for those who listen now and for those who come back.
 final class EventHub: Sendable {
@@ -20,12 +21,18 @@ final class EventHub: Sendable {
       var isBehind = false
     }
 
+    /// Where the listener begins, if it has missed what nobody can tell it any more.
+    let missed: Int64?
+
     private let state = Lock(State())
     let bell = Bell()
     /// The mailbox whose events are told; nil for all.
     let mailbox: Int64?
 
-    fileprivate init(mailbox: Int64?) { self.mailbox = mailbox }
+    fileprivate init(mailbox: Int64?, missed: Int64?) {
+      self.mailbox = mailbox
+      self.missed = missed
+    }
 
     fileprivate func tell(_ event: Event) {
       if let mailbox, event.change.mailbox != mailbox { return }
@@ -52,11 +59,22 @@ final class EventHub: Sendable {
   }
 
   private let state: Lock<State>
+  /// The id before the first event's.
+  private let origin: Int64
 
-  /// - Parameter start: the id of the first event; seconds since 1970 in microseconds serve well.
+  /// - Parameter start: the id of the first event. The system's time in microseconds is greater than any id of an earlier run,
+  ///   since a run has no more than one event a microsecond; the world's clock would not do, for it can be set back.
   init(feed: ChangeFeed, start: Int64) {
+    origin = start - 1
     state = Lock(State(next: start))
     _ = feed.subscribe { [weak self] in self?.publish($0) }
+  }
+
+  /// Since 1970.
+  static func systemMicroseconds() -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
 
   private func publish(_ change: Change) {
@@ -70,12 +88,17 @@ final class EventHub: Sendable {
   }
 
   /// Begins to listen; what came after the event `last` is told first. Nil where too many listen already.
-  func listen(after last: Int64?, mailbox: Int64?) -> Listener? {
+  ///
+  /// An id of an earlier run, or one so old that events after it are forgotten, makes a listener that has `missed` some.
+  func listen(after last: String?, mailbox: Int64?) -> Listener? {
     state.withLock { state in
       guard state.listeners.count < EventHub.listenerLimit else { return nil }
-      let listener = Listener(mailbox: mailbox)
-      if let last {
-        for event in state.events where event.id > last { listener.tell(event) }
+      let newest = state.next - 1
+      let oldest = state.events.first?.id ?? state.next
+      let known = last.flatMap { Int64($0) }.flatMap { max(origin, oldest - 1)...newest ~= $0 ? $0 : nil }
+      let listener = Listener(mailbox: mailbox, missed: last != nil && known == nil ? newest : nil)
+      if let known {
+        for event in state.events where event.id > known { listener.tell(event) }
       }
       state.listeners[ObjectIdentifier(listener)] = listener
       return listener

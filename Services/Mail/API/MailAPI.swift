@@ -14,7 +14,7 @@ struct MailAPI: Sendable {
   init(store: Store, requireAdmin: @escaping @Sendable (Request) throws -> Void) {
     self.store = store
     access = MailAccess(store: store, admin: requireAdmin)
-    hub = EventHub(feed: store.feed, start: store.now() * 1_000_000)
+    hub = EventHub(feed: store.feed, start: EventHub.systemMicroseconds())
   }
 
   var pool: BlockingPool { store.pool }

@@ -151,7 +151,7 @@ import Testing
     #expect(all.take()?.map(\.id) == [100, 101, 102])
     #expect(own.take()?.map(\.change) == [.delivered(mailbox: 2, message: 1)])
     #expect(all.take() == [])
-    let back = try #require(hub.listen(after: 100, mailbox: nil))
+    let back = try #require(hub.listen(after: "100", mailbox: nil))
     #expect(back.take()?.map(\.id) == [101, 102])
     hub.leave(all)
     feed.publish([.queue(letter: 6)])
@@ -161,8 +161,25 @@ import Testing
   @Test func `who is too far behind has to come back`() throws {
     let feed = ChangeFeed()
     let hub = EventHub(feed: feed, start: 1)
+    #expect(hub.listen(after: "0", mailbox: nil)?.missed == nil)
     let slow = try #require(hub.listen(after: nil, mailbox: nil))
     for letter in 0...Int64(EventHub.kept) { feed.publish([.queue(letter: letter)]) }
     #expect(slow.take() == nil)
+    // Event 1 is forgotten, so whoever has seen nothing of it has missed something.
+    #expect(hub.listen(after: "0", mailbox: nil)?.missed == Int64(EventHub.kept) + 1)
+    #expect(hub.listen(after: "1", mailbox: nil)?.missed == nil)
+  }
+
+  @Test(arguments: ["99", "103", "1", "x", ""])
+  func `who comes back with an id that means nothing here is told so`(last: String) throws {
+    let feed = ChangeFeed()
+    let hub = EventHub(feed: feed, start: 101)
+    feed.publish([.queue(letter: 1), .queue(letter: 2)])
+    let listener = try #require(hub.listen(after: last, mailbox: nil))
+    #expect(listener.missed == 102 && listener.take() == [])
+    // What is known: the last event, and that there was none before the first.
+    #expect(hub.listen(after: "102", mailbox: nil)?.missed == nil)
+    #expect(hub.listen(after: "100", mailbox: nil)?.take()?.map(\.id) == [101, 102])
+    #expect(hub.listen(after: nil, mailbox: nil)?.missed == nil)
   }
 }
