@@ -156,6 +156,95 @@ def test_events_tell_the_owner(bob, carol):
         assert carol.http.get(carol.host.url + told["url"], timeout=30).json()["subject"] == "live"
 
 
+def test_search_knows_its_operators(host, bob, carol):
+    moment = host.ask("GET", "/v1/clock")["now"]
+    before, after = f"before:{moment}", f"after:{moment}"
+    host.ask("PUT", "/v1/clock", json={"offset_seconds": host.ask("GET", "/v1/clock")["offset_seconds"] + 60})
+    letter = {"to": ["Carol <carol@hamburger.edu>"], "cc": ["bob@hamburger.edu"], "subject": "Zwölf Äpfel", "text": "100% Ärger_"}
+    assert bob.send(**letter).status_code == 201
+    for query in [
+        "from:BOB", "to:carol@", "to:bob@hamburger.edu", 'subject:"zwölf äpfel"', "subject:ÄPFEL", "ärger_", '"100% Ä"', after,
+        "is:unread", "FROM:bob TO:carol is:unread äpfel",
+    ]:
+        found = carol.items("?q=" + requests.utils.quote(query))
+        assert found and found[0]["subject"] == "Zwölf Äpfel", query
+    for query in ["from:carol", "to:nobody", 'subject:"äpfel zwölf"', before, "is:read", "100%Ä", "from:bob from:eve"]:
+        found = carol.items("?q=" + requests.utils.quote(query))
+        assert "Zwölf Äpfel" not in [item["subject"] for item in found], query
+    assert carol.get("/messages?q=is:red").status_code == 422
+
+
+def test_flags_are_each_for_itself_and_a_stale_tag_changes_nothing(bob, carol):
+    assert bob.send(to=["carol@hamburger.edu"], subject="flags").status_code == 201
+    here = f"{carol.box}/messages/{carol.items('?q=subject:flags')[0]['id']}"
+    first = carol.http.get(here, timeout=30)
+    assert carol.http.get(here, headers={"If-None-Match": first.headers["ETag"]}, timeout=30).status_code == 304
+    flagged = carol.http.patch(here, json={"flagged": True}, timeout=30)
+    assert flagged.headers["ETag"] != first.headers["ETag"]
+    seen = carol.http.patch(here, json={"seen": True, "answered": True}, timeout=30).json()
+    assert (seen["seen"], seen["answered"], seen["flagged"], seen["draft"]) == (True, True, True, False)
+    assert carol.http.patch(here, json={"flagged": False}, timeout=30).json()["seen"] is True
+    assert carol.items("?q=subject:flags is:read") and not carol.items("?q=subject:flags is:unread")
+    assert carol.http.patch(here, json={"folder": "Nowhere"}, timeout=30).json()["field"] == "folder"
+    assert carol.http.patch(here, json={}, timeout=30).status_code == 422
+    stale = {"If-Match": first.headers["ETag"]}
+    assert carol.http.delete(here, headers=stale, timeout=30).status_code == 412
+    now = {"If-Match": carol.http.get(here, timeout=30).headers["ETag"]}
+    assert carol.http.delete(here, headers=now, timeout=30).status_code == 204
+
+
+def test_names_of_attachments_by_rfc_2231_and_their_numbers(shared_net, host, carol):
+    letter = (
+        b"Subject: parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
+        b"--b\r\nContent-Type: text/plain\r\n\r\ntext\r\n"
+        b"--b\r\nContent-Type: application/pdf\r\nContent-Disposition: attachment;\r\n"
+        b" filename*0*=UTF-8''Gr%C3%BC; filename*1*=n%20und; filename*2=\" gut.pdf\"\r\n\r\none\r\n"
+        b"--b\r\nContent-Type: image/png; name=\"=?utf-8?q?B=C3=A4r.png?=\"\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        b"dHdv\r\n--b--\r\n")
+    with smtplib.SMTP(shared_net.at("20.1"), 2525, timeout=30) as server:
+        server.sendmail("x@example.org", "carol@hamburger.edu", letter)
+    number = carol.items("?q=subject:parts")[0]["id"]
+    shown = carol.get(f"/messages/{number}").json()["attachments"]
+    assert [(one["number"], one["name"]) for one in shown] == [(1, "Grün und gut.pdf"), (2, "Bär.png")]
+    one, two = [carol.http.get(host.url + one["url"], timeout=30) for one in shown]
+    assert (one.content, two.content) == (b"one", b"two")
+    assert one.headers["Content-Disposition"] == "attachment; filename*=UTF-8''Gr%C3%BCn%20und%20gut.pdf"
+    again = carol.http.get(host.url + shown[1]["url"], headers={"If-None-Match": two.headers["ETag"]}, timeout=30)
+    assert again.status_code == 304
+
+
+def test_a_domain_comes_and_goes(shared_net, host):
+    def asked(recipient):
+        with smtplib.SMTP(shared_net.at("20.1"), 2525, timeout=30) as server:
+            server.ehlo()
+            server.mail("x@example.org")
+            return server.rcpt(recipient)[0]
+
+    assert asked("dora@networkutopia.com") == 550
+    made = host.http.post(f"{host.url}/v1/domains", json={"name": "NetworkUtopia.com"}, timeout=30)
+    assert made.status_code == 201 and made.headers["Location"] == "/v1/domains/networkutopia.com"
+    host.ask("POST", "/v1/mailboxes", json={"address": "dora@networkutopia.com", "password": "x"})
+    assert asked("dora@networkutopia.com") == 250 and asked("nobody@networkutopia.com") == 550
+    assert host.http.delete(f"{host.url}/v1/domains/networkutopia.com", timeout=30).status_code == 409
+    host.ask("DELETE", "/v1/mailboxes/dora@networkutopia.com")
+    host.ask("DELETE", "/v1/domains/networkutopia.com")
+    assert asked("dora@networkutopia.com") == 550
+    assert host.http.get(f"{host.url}/v1/domains/networkutopia.com", timeout=30).status_code == 404
+
+
+def test_a_listener_that_comes_back_too_late_is_told_to_begin_anew(bob, carol):
+    def first(last):
+        with carol.http.get(
+                f"{carol.host.url}/v1/events", headers={"Last-Event-ID": last}, stream=True, timeout=30) as live:
+            lines = live.iter_lines(decode_unicode=True)
+            bob.send(to=["carol@hamburger.edu"], subject="again")
+            return dict(line.split(": ", 1) for line in iter(lambda: next(lines), "") if not line.startswith(":"))
+
+    reset = first("1")
+    assert reset["event"] == "reset"
+    assert first(reset["id"])["event"] == "message.delivered"
+
+
 def post(net, sender, recipient, letter):
     with smtplib.SMTP(net.at("20.3"), 2525, timeout=30) as server:
         server.sendmail(sender, recipient, letter)
@@ -175,7 +264,7 @@ def test_what_can_not_be_understood_is_shown_as_it_stands(shared_net, catch):
 
 
 def test_who_waits_is_answered_as_soon_as_the_letter_is_there(shared_net, catch):
-    assert catch.ask("GET", "/v1/messages?to=nobody&wait=1")["items"] == []
+    assert catch.ask("GET", "/v1/messages?to=nobody@example.net&wait=1")["items"] == []
     anybody = requests.Session()
     anybody.trust_env = False
     answers = []
@@ -192,6 +281,19 @@ def test_who_waits_is_answered_as_soon_as_the_letter_is_there(shared_net, catch)
     assert [item["subject"] for item in answers[0].json()["items"]] == ["your code is 2"]
     last = answers[0].json()["items"][0]["id"]
     assert catch.ask("GET", f"/v1/messages?to=new@user.example&after={last}")["items"] == []
+
+
+def test_who_waits_for_an_address_gets_that_address_alone(shared_net, catch):
+    post(shared_net, "app@example.com", "joanna@user.example", "Subject: for joanna\r\n\r\n")
+    post(shared_net, "app@example.com", "Anna@User.example", "Subject: for anna\r\n\r\n")
+    found = catch.ask("GET", "/v1/messages?to=anna@user.example&wait=10")["items"]
+    assert [item["subject"] for item in found] == ["for anna"]
+    both = catch.ask("GET", "/v1/messages?to=@user.example&subject=for&wait=10")["items"]
+    assert [item["subject"] for item in both] == ["for anna", "for joanna"]
+    assert catch.http.get(f"{catch.url}/v1/messages?to=anna", timeout=30).json()["field"] == "to"
+    last = both[0]["id"]
+    catch.ask("DELETE", f"/v1/messages/{last}")
+    assert catch.http.get(f"{catch.url}/v1/messages/{last}", timeout=30).status_code == 404
 
 
 def test_catch_mode_keeps_the_newest_and_forgets_on_demand(shared_net, catch):

@@ -1,3 +1,4 @@
+import EventLoop
 import HTTPServer
 import HTTPWire
 import Octets
@@ -20,9 +21,13 @@ struct MailAccess: Sendable {
       try admin(request)
       return .admin
     }
-    guard let mailbox = await store.authenticate(user, password: password) else {
-      throw Unauthorized("The address or the password is wrong.")
+    let mailbox: MailboxRecord?
+    do {
+      mailbox = try await store.authenticate(user, password: password)
+    } catch is IOError {
+      throw Problem(503, "Too many passwords are being checked already.", retryAfter: 1)
     }
+    guard let mailbox else { throw Unauthorized("The address or the password is wrong.") }
     return .owner(mailbox)
   }
 

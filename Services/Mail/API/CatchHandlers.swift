@@ -9,7 +9,12 @@ extension MailAPI {
     try access.caught(request)
     let limit = try request.limit()
     var search = try request.search()
-    if let to = try request.text("to", limit: 320) { search.to.append(to) }
+    if let to = try request.text("to", limit: 320) {
+      guard to.utf8.contains(0x40) else {
+        throw Problem(400, "to is a whole address, or @ and a domain; q=to:… finds parts of one.", field: "to")
+      }
+      search.recipient = to
+    }
     if let from = try request.text("from", limit: 320) { search.from.append(from) }
     if let subject = try request.text("subject", limit: 998) { search.subject.append(subject) }
     search.afterID = try request.number("after", in: 0...9_007_199_254_740_991).map { Int64($0) }

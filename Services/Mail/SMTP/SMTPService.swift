@@ -64,7 +64,7 @@ struct SMTPService: LineService {
       let accepted = try await store.accept(
         Letter(
           sender: envelope.sender?.description ?? "", recipients: envelope.recipients.map(\.description),
-          content: stamped, eightBit: envelope.eightBit, utf8: envelope.utf8))
+          content: stamped, eightBit: envelope.eightBit, utf8: envelope.utf8), vanished: .reported)
       counters.accepted.add()
       return .accepted(note: accepted.queued.map { "queued as \($0)" } ?? "")
     } catch StoreError.full {

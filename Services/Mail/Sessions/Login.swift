@@ -23,11 +23,14 @@ struct LoginDesk: Sendable {
   func logIn(_ user: String, _ password: String, from address: IPAddress) async -> Login {
     if store.settings.catchMode != nil { return .anyone }
     guard gate.isOpen(to: address) else { return .tooMany }
-    guard let mailbox = await store.authenticate(user, password: password) else {
-      gate.noteFailure(of: address)
-      log.info("a login failed", metadata: ["user": "\(user)", "peer": "\(address)"])
-      return .denied
+    do {
+      if let mailbox = try await store.authenticate(user, password: password) { return .mailbox(mailbox) }
+    } catch {
+      log.error("a password could not be checked", metadata: ["reason": "\(error)"])
+      return .failed
     }
-    return .mailbox(mailbox)
+    gate.noteFailure(of: address)
+    log.info("a login failed", metadata: ["user": "\(user)", "peer": "\(address)"])
+    return .denied
   }
 }

@@ -11,9 +11,10 @@ struct BodyFiles: Sendable {
   let directory: String
 
   /// Why a file could not be written or read: errno.
-  struct Failure: Error {
+  struct Failure: Error, CustomStringConvertible {
     var code: Int32
     var isFull: Bool { code == ENOSPC || code == EDQUOT }
+    var description: String { unsafe String(cString: strerror(code)) }
   }
 
   init(directory: String) throws(Failure) {
@@ -61,7 +62,7 @@ struct BodyFiles: Sendable {
     return fsync(handle) == 0 ? 0 : errno
   }
 
-  /// Blocks. Nil where it is gone.
+  /// Blocks. Nil where it is gone, or shorter than it has to be.
   func read(_ name: String, size: Int) throws(Failure) -> [UInt8]? {
     let file = unsafe open(path(name), O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
@@ -69,6 +70,23 @@ struct BodyFiles: Sendable {
       throw Failure(code: errno)
     }
     defer { Glibc.close(file) }
+    return try Self.read(file, size: size)
+  }
+
+  /// Blocks. All of a file, whatever its size; nil where it is gone.
+  func read(_ name: String) throws(Failure) -> [UInt8]? {
+    let file = unsafe open(path(name), O_RDONLY | O_CLOEXEC)
+    guard file >= 0 else {
+      if errno == ENOENT { return nil }
+      throw Failure(code: errno)
+    }
+    defer { Glibc.close(file) }
+    var status = stat()
+    guard unsafe fstat(file, &status) == 0 else { throw Failure(code: errno) }
+    return try Self.read(file, size: Int(status.st_size))
+  }
+
+  private static func read(_ file: Int32, size: Int) throws(Failure) -> [UInt8]? {
     var content = [UInt8](repeating: 0, count: size)
     var done = 0
     while done < size {
@@ -91,13 +109,20 @@ struct BodyFiles: Sendable {
 
   /// Removes every file that is not named. Only at start, before anything is written.
   func sweep(keeping names: Set<String>) {
-    guard let listing = unsafe opendir(directory) else { return }
+    for name in (try? list()) ?? [] where !names.contains(name) { remove(name) }
+  }
+
+  /// The names of all files. Blocks.
+  func list() throws(Failure) -> [String] {
+    guard let listing = unsafe opendir(directory) else { throw Failure(code: errno) }
     defer { unsafe closedir(listing) }
+    var names: [String] = []
     while let entry = unsafe readdir(listing) {
       let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) { field in
         unsafe field.withMemoryRebound(to: CChar.self, capacity: 256) { unsafe String(cString: $0) }
       }
-      if name != "." && name != ".." && !names.contains(name) { remove(name) }
+      if name != "." && name != ".." { names.append(name) }
     }
+    return names
   }
 }

@@ -49,7 +49,7 @@ struct Summary: Sendable, Equatable {
   var date: Int64?
   var messageID = ""
   var attachments = 0
-  /// The beginning of the text, decoded.
+  /// The beginning of the text, decoded. Of a stored message, as much as a preview needs.
   var text = ""
 }
 
@@ -79,6 +79,8 @@ struct Search: Sendable, Equatable {
   var from: [String] = []
   /// Looked for in the To field and in the envelope.
   var to: [String] = []
+  /// The whole address of a recipient in the envelope, or `@` and its domain; case doesn't matter.
+  var recipient: String?
   var subject: [String] = []
   /// Looked for in sender, recipients, subject and text.
   var words: [String] = []

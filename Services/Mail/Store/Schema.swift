@@ -83,6 +83,13 @@ enum Schema {
       -- Where catch mode keeps everything; its number is fixed.
       INSERT INTO mailbox (id, key, address, domain, secret, created_at) VALUES (1, '*', '*', '*', '', 0);
       INSERT INTO folder (mailbox, name) VALUES (1, 'INBOX');
-      """)
+      """),
+    // Search looks at the text without case, beyond ASCII too, as it does at the other keys.
+    Migration(
+      2,
+      """
+      ALTER TABLE message ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
+      UPDATE message SET text_key = lower(text);
+      """),
   ]
 }

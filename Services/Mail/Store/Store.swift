@@ -10,7 +10,8 @@ final class Store: Sendable {
   /// How passwords are kept; the hashing blocks nobody.
   struct Passwords: Sendable {
     var hash: @Sendable (_ password: String) async throws -> String
-    var verify: @Sendable (_ password: String, _ secret: String) async -> Bool
+    /// - Throws: where it can't be told now, the pool being full.
+    var verify: @Sendable (_ password: String, _ secret: String) async throws -> Bool
   }
 
   /// What RCPT has to know at once, kept in memory.
@@ -35,6 +36,8 @@ final class Store: Sendable {
   let passwords: Passwords
   let now: @Sendable () -> Int64
   let directory = Lock(Directory())
+  /// Files without a name that a backup still needs.
+  let removals = Lock(Removals())
   /// The last thing that was to be kept did not fit on the disk.
   private let isFull = Lock(false)
 

@@ -10,31 +10,81 @@ struct Arrival: Sendable {
   var size: Int
   var summary: Summary
   var at: Int64
+}
 
-  /// Nothing came.
-  static let none = Arrival(row: [], file: nil, size: 0, summary: Summary(), at: 0)
+/// What becomes of a recipient here whose mailbox is gone by the time the letter is stored.
+enum VanishedRecipient: Sendable {
+  /// The letter is refused whole.
+  case refused
+  /// The others get it, and the sender a report: SMTP has promised a delivery at RCPT and has no other way back.
+  case reported
 }
 
 /// Letters come in.
 extension Store {
   /// Delivers to the mailboxes here and queues for the rest, in one durable transaction: when this returns, the letter is safe.
-  func accept(_ letter: Letter) async throws -> Accepted {
-    let plan = try plan(letter)
+  /// - Throws: `StoreError.unknownRecipient` for a mailbox that is gone and not to be reported, or where none is left.
+  func accept(_ letter: Letter, vanished: VanishedRecipient = .refused) async throws -> Accepted {
+    var plan = try plan(letter, vanished)
     let arrival = try await prepare(letter.content)
-    let keep = settings.catchMode
-    let (accepted, mailboxes, files) = try await settle(arrival) { connection in
-      let body = try connection.insertBody(arrival)
-      return try connection.place(letter, plan, arrival, body: body, keep: keep)
+    var reportFile: String?
+    do {
+      while true {
+        let report = try await placement(report(on: plan.vanished, of: letter))
+        reportFile = report?.arrival.file
+        do {
+          return try await store(Placement(letter: letter, plan: plan, arrival: arrival), report)
+        } catch StoreError.unknownRecipient(let text) where vanished == .reported && plan.lose(text) {
+          // The mailbox went between the plan and the transaction.
+          await removeFiles([reportFile].compactMap(\.self))
+        }
+      }
+    } catch {
+      await removeFiles([arrival.file, reportFile].compactMap(\.self))
+      throw error
     }
-    announce(accepted, mailboxes)
-    await removeFiles(files)
-    return accepted
+  }
+
+  /// A letter, who gets it, and its content.
+  struct Placement: Sendable {
+    var letter: Letter
+    var plan: Plan
+    var arrival: Arrival
+  }
+
+  /// How a report made here is stored; nil for none, and where its addressee had a mailbox here that is gone: nobody else
+  /// would want it.
+  func placement(_ report: Letter?) async throws -> Placement? {
+    guard let report, let plan = try? plan(report) else { return nil }
+    return Placement(letter: report, plan: plan, arrival: try await prepare(report.content))
+  }
+
+  private func store(_ letter: Placement, _ report: Placement?) async throws -> Accepted {
+    let keep = settings.catchMode
+    let placed = try await write { connection in
+      try [letter, report].compactMap(\.self).map { try connection.place($0, keep: keep) }
+    }
+    for place in placed { announce(place) }
+    await removeFiles(placed.flatMap(\.files))
+    return placed.first?.accepted ?? Accepted()
+  }
+
+  private func report(on vanished: [MailAddress], of letter: Letter) -> Letter? {
+    let time = now()
+    let failures = vanished.map { address in
+      var failure = DeliveryReport.Recipient(address, .failed, EnhancedStatus(5, 1, 1))
+      failure.diagnostic = SMTPReply(550, EnhancedStatus(5, 1, 1), "there is no such mailbox here any more")
+      failure.lastAttempt = time
+      return failure
+    }
+    return Letter.report(
+      failures, sender: letter.sender, content: letter.content, arrival: time, host: settings.hostname, now: time)
   }
 
   /// Tells the listeners.
-  func announce(_ accepted: Accepted, _ mailboxes: [Int64]) {
-    var changes = zip(mailboxes, accepted.delivered).map { Change.delivered(mailbox: $0, message: $1) }
-    if let letter = accepted.queued { changes.append(.queue(letter: letter)) }
+  func announce(_ placed: Placed) {
+    var changes = placed.messages.map { Change.delivered(mailbox: $0.mailbox, message: $0.id) }
+    if let letter = placed.accepted.queued { changes.append(.queue(letter: letter)) }
     feed.publish(changes)
   }
 
@@ -42,10 +92,19 @@ extension Store {
   struct Plan: Sendable {
     var local: [MailAddress] = []
     var remote: [MailAddress] = []
+    /// Had a mailbox here.
+    var vanished: [MailAddress] = []
     var caught = false
+
+    /// A mailbox turned out to be gone. False: that is nothing to go on with, for nobody is left.
+    mutating func lose(_ text: String) -> Bool {
+      guard let index = local.firstIndex(where: { $0.description == text }) else { return false }
+      vanished.append(local.remove(at: index))
+      return !local.isEmpty || !remote.isEmpty
+    }
   }
 
-  func plan(_ letter: Letter) throws(StoreError) -> Plan {
+  func plan(_ letter: Letter, _ vanished: VanishedRecipient = .refused) throws(StoreError) -> Plan {
     var plan = Plan()
     plan.caught = settings.catchMode != nil
     for text in letter.recipients {
@@ -54,18 +113,37 @@ extension Store {
       if !isLocal(address) {
         if !plan.remote.contains(address) { plan.remote.append(address) }
       } else if !plan.local.contains(where: { $0.folded == address.folded }) {
-        guard verdict(on: address, trusted: true) == .accepted else { throw .unknownRecipient(text) }
-        plan.local.append(address)
+        if verdict(on: address, trusted: true) == .accepted {
+          plan.local.append(address)
+        } else if vanished == .reported {
+          plan.vanished.append(address)
+        } else {
+          throw .unknownRecipient(text)
+        }
       }
+    }
+    if let lost = plan.vanished.first, plan.local.isEmpty, plan.remote.isEmpty {
+      throw .unknownRecipient(lost.description)
     }
     return plan
   }
 
+  /// Octets of the text that are kept as written, for a preview; what is searched is kept in lower case.
+  static let previewLimit = 1024
+
+  /// Letters up to this many octets are taken apart where the caller is; larger ones would keep its loop from other
+  /// connections for too long, and go to the pool.
+  static let promptLimit = 8192
+
   /// What has to be done outside the transaction: a large body becomes a file.
   func prepare(_ content: [UInt8]) async throws -> Arrival {
     var arrival = Arrival(row: content, file: nil, size: content.count, summary: Summary(), at: now())
-    guard content.count > BodyFiles.rowLimit else {
+    if content.count <= Store.promptLimit {
       arrival.summary = Summary.of(content)
+      return arrival
+    }
+    guard content.count > BodyFiles.rowLimit else {
+      arrival.summary = try await pool.run { Summary.of(content) }
       return arrival
     }
     let (files, name) = (files, BodyFiles.newName())
@@ -85,15 +163,24 @@ extension Store {
 
   /// Writes what names the arrival's file; where that fails, the file goes too.
   func settle<Value: Sendable>(
-    _ arrival: Arrival, _ body: @escaping @Sendable (Connection) throws -> Value
+    _ arrival: Arrival?, _ body: @escaping @Sendable (Connection) throws -> Value
   ) async throws -> Value {
     do {
       return try await write(body)
     } catch {
-      if let file = arrival.file { await removeFiles([file]) }
+      if let file = arrival?.file { await removeFiles([file]) }
       throw error
     }
   }
+}
+
+/// What the database did with a letter.
+struct Placed: Sendable {
+  var accepted = Accepted()
+  /// Every message that came into a mailbox, the copy too.
+  var messages: [(mailbox: Int64, id: Int64)] = []
+  /// The files that may go after the commit.
+  var files: [String] = []
 }
 
 extension Connection {
@@ -114,48 +201,49 @@ extension Connection {
     try run(
       """
       INSERT INTO message (mailbox, folder, uid, flags, body, size, return_path, recipients, received_at, sender,
-        receiver, subject, sent_at, message_id, attachments, text, sender_key, receiver_key, subject_key)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        receiver, subject, sent_at, message_id, attachments, text, sender_key, receiver_key, subject_key,
+        text_key)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
       """, mailbox, folder, uid, flags.rawValue, body, arrival.size + Store.returnPath(returnPath).utf8.count,
       returnPath, recipients.joined(separator: "\n"), arrival.at, summary.from, summary.to, summary.subject,
-      summary.date, summary.messageID, summary.attachments, summary.text, summary.from.lowercased(),
-      summary.to.lowercased(), summary.subject.lowercased())
+      summary.date, summary.messageID, summary.attachments, summary.text.cut(to: Store.previewLimit),
+      summary.from.lowercased(), summary.to.lowercased(), summary.subject.lowercased(), summary.text.lowercased())
     return Int64(lastInsertID)
   }
 
-  /// Puts the body into the mailboxes and the queue.
-  func place(
-    _ letter: Letter, _ plan: Store.Plan, _ arrival: Arrival, body: Int64, keep: Int?
-  ) throws -> (Accepted, mailboxes: [Int64], files: [String]) {
-    var accepted = Accepted()
-    var mailboxes: [Int64] = []
-    var files: [String] = []
+  /// Puts a letter into the mailboxes and the queue, its body once.
+  func place(_ placement: Store.Placement, keep: Int?) throws -> Placed {
+    let (letter, plan, arrival) = (placement.letter, placement.plan, placement.arrival)
+    let body = try insertBody(arrival)
+    var placed = Placed()
+    func deliver(_ mailbox: Int64, _ folder: String, _ flags: MessageFlags, returnPath: String?, to: [String]) throws
+      -> Int64
+    {
+      let id = try insertMessage(
+        arrival, body: body, mailbox: mailbox, folder: try folderID(mailbox, folder), flags: flags,
+        returnPath: returnPath, recipients: to)
+      placed.messages.append((mailbox, id))
+      return id
+    }
     if let keep {
-      let folder = try folderID(Store.catchMailbox, "INBOX")
-      let message = try insertMessage(
-        arrival, body: body, mailbox: Store.catchMailbox, folder: folder, flags: [], returnPath: letter.sender,
-        recipients: letter.recipients)
-      accepted.delivered.append(message)
-      mailboxes.append(Store.catchMailbox)
-      files = try forgetAllBut(keep, newest: message)
+      let message = try deliver(
+        Store.catchMailbox, "INBOX", [], returnPath: letter.sender, to: letter.recipients)
+      placed.accepted.delivered.append(message)
+      placed.files = try forgetAllBut(keep, newest: message)
     }
     for address in plan.local {
       let mailbox = try destination(address, at: arrival.at)
-      let message = try insertMessage(
-        arrival, body: body, mailbox: mailbox, folder: try folderID(mailbox, "INBOX"), flags: [],
-        returnPath: letter.sender, recipients: [address.description])
-      accepted.delivered.append(message)
-      mailboxes.append(mailbox)
+      placed.accepted.delivered.append(
+        try deliver(mailbox, "INBOX", [], returnPath: letter.sender, to: [address.description]))
     }
     if !plan.remote.isEmpty {
-      accepted.queued = try enqueue(letter, plan.remote, arrival, body: body)
+      placed.accepted.queued = try enqueue(letter, plan.remote, arrival, body: body)
     }
     if let copy = letter.copy {
-      accepted.copy = try insertMessage(
-        arrival, body: body, mailbox: copy.mailbox, folder: try folderID(copy.mailbox, copy.folder), flags: [.seen],
-        returnPath: nil, recipients: letter.recipients)
+      placed.accepted.copy = try deliver(
+        copy.mailbox, copy.folder, [.seen], returnPath: nil, to: letter.recipients)
     }
-    return (accepted, mailboxes, files)
+    return placed
   }
 
   /// The mailbox of a local address; a postmaster's is made when it is first needed.

@@ -138,28 +138,21 @@ extension Store {
     await removeFiles(files)
   }
 
-  /// The mailbox a user name and password open; a bare name belongs to the default domain.
-  func authenticate(_ user: String, password: String) async -> MailboxRecord? {
+  /// The mailbox a user name and password open; a bare name belongs to the default domain. Nil where the password is wrong.
+  /// - Throws: where the database fails or the pool is full: that says nothing of the password.
+  func authenticate(_ user: String, password: String) async throws -> MailboxRecord? {
     guard let key = complete(user)?.folded else { return nil }
-    let found = try? await database.read { connection in
+    let found = try await database.read { connection in
       try connection.first("SELECT \(Self.columns), secret FROM mailbox WHERE key = ?", key) {
         (Self.mailbox($0), $0.text(4))
       }
     }
-    guard let (record, secret) = found ?? nil, !secret.isEmpty else {
+    guard let (record, secret) = found, !secret.isEmpty else {
       // As much work as for a name that exists, so that time does not tell which names do.
-      _ = try? await passwords.hash(password)
+      _ = try await passwords.hash(password)
       return nil
     }
-    return await passwords.verify(password, secret) ? record : nil
-  }
-
-  /// Removes files whose names are no longer in the database.
-  func removeFiles(_ names: [String]) async {
-    guard !names.isEmpty else { return }
-    let files = files
-    // One that stays behind is swept at the next start.
-    try? await pool.run { for name in names { files.remove(name) } }
+    return try await passwords.verify(password, secret) ? record : nil
   }
 }
 

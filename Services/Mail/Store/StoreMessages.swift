@@ -1,5 +1,6 @@
 import EventLoop
 import MailWire
+import Octets
 import SQL
 
 /// Messages in mailboxes.
@@ -43,8 +44,18 @@ extension Store {
     }
     for text in search.from { contains(text, in: "sender_key", "return_path") }
     for text in search.to { contains(text, in: "receiver_key", "recipients") }
+    // The recipients stand one a line.
+    if let recipient = search.recipient {
+      let wanted = MailAddress(recipient)?.description ?? recipient
+      let folded = String(decoding: wanted.utf8.map(\.asciiLowercased), as: UTF8.self)
+      narrow("lower(? || recipients || ?) LIKE ? ESCAPE '\\'", "\n")
+      values.append("\n")
+      values.append((recipient.hasPrefix("@") ? "%" : "%\n") + Self.escaped(folded) + "\n%")
+    }
     for text in search.subject { contains(text, in: "subject_key") }
-    for text in search.words { contains(text, in: "sender_key", "receiver_key", "recipients", "subject_key", "text") }
+    for text in search.words {
+      contains(text, in: "sender_key", "receiver_key", "recipients", "subject_key", "text_key")
+    }
     sql += " ORDER BY message.id DESC LIMIT ?"
     values.append(limit)
     let (statement, bound) = (sql, values)
@@ -53,13 +64,16 @@ extension Store {
     }
   }
 
-  private static func pattern(_ text: String) -> String {
-    var pattern = "%"
-    for character in text.lowercased() {
-      if character == "%" || character == "_" || character == "\\" { pattern.append("\\") }
-      pattern.append(character)
+  private static func pattern(_ text: String) -> String { "%" + escaped(text.lowercased()) + "%" }
+
+  /// For LIKE, where these three signs have a meaning.
+  private static func escaped(_ text: String) -> String {
+    var escaped = String.UnicodeScalarView()
+    for scalar in text.unicodeScalars {
+      if scalar == "%" || scalar == "_" || scalar == "\\" { escaped.append("\\") }
+      escaped.append(scalar)
     }
-    return pattern + "%"
+    return String(escaped)
   }
 
   func message(_ mailbox: Int64, _ id: Int64) async throws -> MessageRecord? {

@@ -10,7 +10,7 @@ extension Store.Passwords {
       verify: { password, secret in
         let octets = Array(password.utf8)
         if verified.contains(octets, secret) { return true }
-        let isRight = (try? await pool.run { Passwords.verify(octets, against: secret) }) ?? false
+        let isRight = try await pool.run { Passwords.verify(octets, against: secret) }
         if isRight { verified.insert(octets, secret) }
         return isRight
       })

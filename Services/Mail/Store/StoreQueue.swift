@@ -135,12 +135,15 @@ extension Store {
 
   // MARK: For the relay
 
-  /// The domains that have a recipient whose turn it is.
+  /// The domains that have a recipient whose turn it is, those that wait longest first.
   func dueDomains() async throws -> [String] {
     let time = now()
     return try await database.read { connection in
       try connection.all(
-        "SELECT DISTINCT domain FROM recipient WHERE state = 'waiting' AND next_attempt <= ?", time
+        """
+        SELECT domain FROM recipient WHERE state = 'waiting' AND next_attempt <= ?
+        GROUP BY domain ORDER BY MIN(next_attempt), domain
+        """, time
       ) { $0.text(0) }
     }
   }
@@ -173,27 +176,60 @@ extension Store {
     return found ?? nil
   }
 
-  /// Writes down a try and what follows from it, the report to the sender included: all of it or nothing.
+  /// Writes down a try and what follows from it, the report to the sender included: all of it or nothing, and nothing for a
+  /// letter that was deleted while it was tried.
   func record(_ result: AttemptResult) async throws {
-    var report: (letter: Letter, plan: Plan, arrival: Arrival)?
-    if let letter = result.report {
-      // A sender here whose mailbox is gone gets no report; nobody else would want it.
-      if let plan = try? plan(letter) { report = (letter, plan, try await prepare(letter.content)) }
-    }
+    let report = try await placement(result.report)
     let keep = settings.catchMode
-    let bounce = report
-    let (accepted, mailboxes, files) = try await settle(bounce?.arrival ?? Arrival.none) { connection in
-      let files = try connection.record(result)
-      guard let bounce else { return (Accepted(), [Int64](), files) }
-      let body = try connection.insertBody(bounce.arrival)
-      let placed = try connection.place(bounce.letter, bounce.plan, bounce.arrival, body: body, keep: keep)
-      return (placed.0, placed.mailboxes, files + placed.files)
+    do {
+      let (files, placed) = try await settle(report?.arrival) { connection in
+        let files = try connection.record(result)
+        return (files, try report.map { try connection.place($0, keep: keep) })
+      }
+      feed.publish([.queue(letter: result.letter)])
+      if let placed { announce(placed) }
+      await removeFiles(files + (placed?.files ?? []))
+    } catch is LetterGone {}
+  }
+
+  /// Puts recipients off that no host was asked about, so that it is no try of theirs.
+  func postpone(_ recipients: [DueRecipient], until time: Int64) async throws {
+    try await write { connection in
+      for recipient in recipients {
+        try connection.run(
+          "UPDATE recipient SET next_attempt = ? WHERE id = ? AND state = 'waiting'", time, recipient.id)
+      }
     }
-    feed.publish([.queue(letter: result.letter)])
-    announce(accepted, mailboxes)
-    await removeFiles(files)
+    feed.publish(Set(recipients.map(\.letter)).map { .queue(letter: $0) })
+  }
+
+  /// The content of a letter that is to go out, and where there is none, why. Never throws: what can't be read now is said so.
+  func outgoing(_ recipient: DueRecipient) async -> OutgoingContent {
+    do {
+      if let content = try await content(of: recipient.body) { return .whole(content) }
+      let isWaiting = try await database.read { connection in
+        try connection.exists("SELECT 1 FROM letter WHERE id = ? AND state = 'waiting'", recipient.letter)
+      }
+      return isWaiting ? .lost : .deleted
+    } catch {
+      return .unreadable("\(error)")
+    }
   }
 }
+
+/// What is there of a letter that is to go out.
+enum OutgoingContent: Sendable, Equatable {
+  case whole([UInt8])
+  /// The letter itself was deleted meanwhile.
+  case deleted
+  /// The letter is there and its content is not: somebody removed the file, or a backup was put back without it.
+  case lost
+  /// It may be there another time.
+  case unreadable(String)
+}
+
+/// The letter was deleted while it was tried.
+private struct LetterGone: Error {}
 
 extension Connection {
   func dropLetter(_ id: Int64) throws {
@@ -204,11 +240,8 @@ extension Connection {
 
   /// - Returns: the files that may go after the commit.
   fileprivate func record(_ result: AttemptResult) throws -> [String] {
-    // The letter may have been deleted while it was tried.
     guard let body = try first("SELECT body FROM letter WHERE id = ?", result.letter, transform: { $0.optionalInt(0) })
-    else {
-      return []
-    }
+    else { throw LetterGone() }
     try run(
       "INSERT INTO attempt (letter, at, host, address, outcome, recipients, dialogue) VALUES (?, ?, ?, ?, ?, ?, ?)",
       result.letter, result.at, result.host, result.address, result.outcome,

@@ -181,7 +181,7 @@ import Testing
         #expect(recipient.attempts == 0 && recipient.state == .waiting)
         break
       }
-      await world.loop.sleep(for: .milliseconds(5))
+      try await world.loop.patience()
     }
     #expect(try await world.crepes.store.attempts(letters[1]).isEmpty)
     await relay.stop(within: .seconds(1))

@@ -58,7 +58,7 @@ import Testing
     let relay = world.relay(port: host.port)
     await relay.start()
     // It is tried more than once to write it down.
-    while world.errors.withLock({ $0.count }) < 3 { await world.loop.sleep(for: .milliseconds(5)) }
+    while world.errors.withLock({ $0.count }) < 3 { try await world.loop.patience() }
     try await database.write { try $0.execute("DROP TRIGGER broken") }
     #expect(try await world.settled(letter).state == .delivered)
     #expect(host.letters.count == 1)

@@ -54,7 +54,7 @@ import Testing
         #expect(record.state == state)
         return record
       }
-      await loop.sleep(for: .milliseconds(5))
+      try await loop.patience()
     }
   }
 
@@ -150,7 +150,7 @@ import Testing
     let letter = try #require(accepted.queued)
     let relay = Self.relay(crepes, port: closed.address.port, on: loop)
     await relay.start()
-    while try await crepes.store.attempts(letter).isEmpty { await loop.sleep(for: .milliseconds(5)) }
+    while try await crepes.store.attempts(letter).isEmpty { try await loop.patience() }
     let waiting = try #require(await crepes.store.letter(letter))
     let next = try #require(waiting.recipients[0].nextAttempt)
     #expect(waiting.state == .waiting && abs(next - crepes.clock.seconds - 300) <= 30)

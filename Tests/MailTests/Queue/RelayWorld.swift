@@ -70,14 +70,14 @@ struct RelayWorld {
     while true {
       let attempts = try await crepes.store.attempts(letter)
       if attempts.count >= count { return attempts }
-      await loop.sleep(for: .milliseconds(5))
+      try await loop.patience()
     }
   }
 
   func settled(_ letter: Int64) async throws -> LetterRecord {
     while true {
       if let record = try await crepes.store.letter(letter), record.state != .waiting { return record }
-      await loop.sleep(for: .milliseconds(5))
+      try await loop.patience()
     }
   }
 
@@ -88,5 +88,13 @@ struct RelayWorld {
       texts.append(String(decoding: try await crepes.store.raw(alice.id, message.id) ?? [], as: UTF8.self))
     }
     return texts
+  }
+}
+
+extension EventLoop {
+  /// A moment, for one who waits for something to come about; the end of it when the test's time is up.
+  func patience() async throws {
+    try Task.checkCancellation()
+    await sleep(for: .milliseconds(5))
   }
 }

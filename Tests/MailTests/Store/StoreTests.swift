@@ -1,6 +1,7 @@
 import EventLoop
 import FoundationEssentials
 import Glibc
+import Logging
 import MailWire
 import SQL
 import Synchronization
@@ -14,20 +15,27 @@ final class TestStore: Sendable {
   let store: Store
   let clock: TestClock
 
-  init(domains: [String] = ["hamburger.edu"], catchMode: Int? = nil, at path: String? = nil) throws {
+  init(
+    domains: [String] = ["hamburger.edu"], catchMode: Int? = nil, at path: String? = nil,
+    pool: BlockingPool = BlockingPool(threads: 1)
+  ) throws {
     let clock = TestClock()
-    self.path = path ?? "/tmp/mailtest.\(UInt64.random(in: 0 ... .max))"
-    if path == nil {
-      _ = unsafe mkdir(self.path, 0o700)
-      TestDirectories.removeAtExit(self.path)
-    }
+    self.path = try path ?? TestStore.emptyDirectory()
     self.clock = clock
     store = try Store(
       directory: self.path,
       settings: MailSettings(hostname: "mail.\(domains[0])", domains: domains, catchMode: catchMode),
-      pool: BlockingPool(threads: 1),
+      pool: pool,
       passwords: Store.Passwords(hash: { "hash of \($0)" }, verify: { "hash of \($0)" == $1 }),
       now: { clock.seconds })
+  }
+
+  /// A new one, which goes when the process ends.
+  static func emptyDirectory() throws -> String {
+    let path = "/tmp/mailtest.\(UInt64.random(in: 0 ... .max))"
+    guard unsafe mkdir(path, 0o700) == 0 else { throw BodyFiles.Failure(code: errno) }
+    TestDirectories.removeAtExit(path)
+    return path
   }
 
   /// Names of the files that hold bodies.
@@ -196,11 +204,11 @@ final class TestClock: Sendable {
   @Test func passwordsOpenTheirMailboxOnly() async throws {
     let store = try TestStore().store
     _ = try await store.createMailbox("bob@hamburger.edu", password: "hungry")
-    #expect(await store.authenticate("bob", password: "hungry")?.address == "bob@hamburger.edu")
-    #expect(await store.authenticate("bob@hamburger.edu", password: "Hungry") == nil)
-    #expect(await store.authenticate("eve", password: "hungry") == nil)
+    #expect(try await store.authenticate("bob", password: "hungry")?.address == "bob@hamburger.edu")
+    #expect(try await store.authenticate("bob@hamburger.edu", password: "Hungry") == nil)
+    #expect(try await store.authenticate("eve", password: "hungry") == nil)
     try await store.setPassword("bob@hamburger.edu", password: "full")
-    #expect(await store.authenticate("BOB", password: "full") != nil)
+    #expect(try await store.authenticate("BOB", password: "full") != nil)
   }
 
   @Test func searchLooksWhereItIsTold() async throws {
@@ -251,6 +259,120 @@ final class TestClock: Sendable {
     try await store.deleteFolder(bob.id, "Play")
     #expect(try await store.message(bob.id, id) == nil)
     #expect(try await store.createFolder(bob.id, "Play").uidValidity > work.uidValidity)
+  }
+
+  @Test func aCaughtLetterIsFoundByTheWholeAddress() async throws {
+    let store = try TestStore(catchMode: 10).store
+    for to in ["anna@example.com", "joanna@example.com", "Anna@Example.com.evil.org", "a_na@example.com"] {
+      _ = try await store.accept(
+        Letter(sender: "", recipients: ["x@y.z", to], content: Array("Subject: \(to)\r\n\r\n".utf8)))
+    }
+    func found(_ recipient: String) async throws -> [String] {
+      try await store.messages(
+        Store.catchMailbox, folder: nil, search: Search(recipient: recipient), before: nil, limit: 10
+      ).map(\.summary.subject)
+    }
+    #expect(try await found("ANNA@example.COM") == ["anna@example.com"])
+    #expect(try await found("a_na@example.com") == ["a_na@example.com"])
+    #expect(try await found("nna@example.com").isEmpty)
+    #expect(
+      try await found("@Example.com") == ["a_na@example.com", "joanna@example.com", "anna@example.com"])
+    #expect(try await found("@ample.com").isEmpty)
+  }
+
+  @Test func aMailboxThatVanishedIsReportedAndTheOthersGetTheLetter() async throws {
+    let store = try TestStore(domains: ["crepes.fr"]).store
+    let alice = try await store.createMailbox("alice@crepes.fr", password: "x")
+    let bob = try await store.createMailbox("bob@crepes.fr", password: "x")
+    let accepted = try await store.accept(Self.letter("bob@crepes.fr", "gone@crepes.fr"), vanished: .reported)
+    #expect(accepted.delivered.count == 1 && accepted.queued == nil)
+    #expect(try await store.messages(bob.id, folder: "INBOX", before: nil, limit: 9).count == 1)
+    let reports = try await store.messages(alice.id, folder: "INBOX", before: nil, limit: 9)
+    #expect(reports.count == 1 && reports[0].sender.isEmpty)
+    let raw = try #require(await store.raw(alice.id, reports[0].id))
+    #expect(String(decoding: raw, as: UTF8.self).contains("Final-Recipient: rfc822; gone@crepes.fr"))
+    await #expect(throws: StoreError.unknownRecipient("gone@crepes.fr")) {
+      try await store.accept(Self.letter("gone@crepes.fr"), vanished: .reported)
+    }
+    // It went when the directory had not heard of it yet.
+    store.directory.withLock { _ = $0.mailboxes.insert("ghost@crepes.fr") }
+    _ = try await store.accept(Self.letter("ghost@crepes.fr", "bob@crepes.fr"), vanished: .reported)
+    #expect(try await store.messages(bob.id, folder: "INBOX", before: nil, limit: 9).count == 2)
+    #expect(try await store.messages(alice.id, folder: "INBOX", before: nil, limit: 9).count == 2)
+  }
+
+  @Test func aBackupHasTheBodiesThatAreDeletedMeanwhile() async throws {
+    let test = try TestStore()
+    let bob = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    let content = "Subject: big\r\n\r\n" + String(repeating: "0123456789\r\n", count: 10_000)
+    let letter = try await test.store.accept(Self.letter("bob@hamburger.edu", content: content)).delivered[0]
+    let copy = try TestStore.emptyDirectory()
+    // Exactly between the copy of the database and that of the bodies, somebody deletes the letter.
+    try await test.store.backUp(to: copy) {
+      try await test.store.delete(bob.id, letter, ifRevision: nil)
+    }
+    #expect(test.files.isEmpty, "what waited for the backup goes after it")
+    test.store.database.close()
+    let restored = try TestStore(at: copy)
+    let raw = try #require(await restored.store.raw(bob.id, letter))
+    #expect(String(decoding: raw, as: UTF8.self).hasSuffix(content))
+  }
+
+  @Test func aBackupThatLacksABodyIsNone() async throws {
+    let test = try TestStore()
+    _ = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    let content = "Subject: big\r\n\r\n" + String(repeating: "0123456789\r\n", count: 10_000)
+    _ = try await test.store.accept(Self.letter("bob@hamburger.edu", content: content))
+    for name in test.files { test.store.files.remove(name) }
+    let copy = try TestStore.emptyDirectory()
+    await #expect(throws: BackupIncomplete.self) { try await test.store.backUp(to: copy) }
+  }
+
+  @Test func aLargeLetterIsTakenApartInThePool() async throws {
+    // A pool that takes nothing.
+    let test = try TestStore(pool: BlockingPool(threads: 1, queueLimit: 0))
+    _ = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    let small = try await test.store.accept(Self.letter("bob@hamburger.edu"))
+    #expect(small.delivered.count == 1)
+    let content = "Subject: large\r\n\r\n" + String(repeating: "0123456789\r\n", count: 1000)
+    await #expect(throws: IOError.self) {
+      try await test.store.accept(Self.letter("bob@hamburger.edu", content: content))
+    }
+  }
+
+  @Test func aCopyIsTold() async throws {
+    let store = try TestStore(domains: ["crepes.fr"]).store
+    let alice = try await store.createMailbox("alice@crepes.fr", password: "x")
+    let told = Lock<[Change]>([])
+    _ = store.feed.subscribe { change in told.withLock { $0.append(change) } }
+    var letter = Self.letter("bob@hamburger.edu")
+    letter.copy = (mailbox: alice.id, folder: "Sent")
+    let accepted = try await store.accept(letter)
+    let (copy, queued) = (try #require(accepted.copy), try #require(accepted.queued))
+    #expect(told.withLock { $0 } == [.delivered(mailbox: alice.id, message: copy), .queue(letter: queued)])
+  }
+
+  @Test func aBrokenDatabaseIsNoWrongPassword() async throws {
+    let store = try TestStore().store
+    _ = try await store.createMailbox("bob@hamburger.edu", password: "hungry")
+    store.database.close()
+    await #expect(throws: SQLError.self) { try await store.authenticate("bob", password: "hungry") }
+    let login = await LoginDesk(store: store, log: Logger(label: "test") { _ in ErrorLog(Lock([])) })
+      .logIn("bob", "hungry", from: .loopbackV4)
+    guard case .failed = login else {
+      Issue.record("the password is said to be \(login)")
+      return
+    }
+  }
+
+  @Test func domainsThatWaitLongestComeFirst() async throws {
+    let test = try TestStore(domains: ["crepes.fr"])
+    for domain in ["z.edu", "a.edu", "m.edu"] {
+      _ = try await test.store.accept(Self.letter("bob@\(domain)"))
+      test.clock.advance(1)
+    }
+    _ = try await test.store.accept(Self.letter("eve@z.edu"))
+    #expect(try await test.store.dueDomains() == ["z.edu", "a.edu", "m.edu"])
   }
 
   @Test func resetLeavesTheSettingsDomains() async throws {
