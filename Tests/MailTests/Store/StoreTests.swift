@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Logging
 import MailWire
+import Octets
 import SQL
 import Synchronization
 import Testing
