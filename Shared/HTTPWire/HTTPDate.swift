@@ -10,12 +10,10 @@ public enum HTTPDate {
   /// An IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`. Years outside 0 … 9999 are clamped.
   public static func format(_ seconds: Int64) -> [UInt8] {
     let clamped = min(max(seconds, -62_167_219_200), 253_402_300_799)
-    let day = (clamped >= 0 ? clamped : clamped - 86_399) / 86_400
-    let second = Int(clamped - day * 86_400)
-    let date = civil(day)
+    let (date, second) = CivilDate.of(clamped)
     var text: [UInt8] = []
     text.reserveCapacity(29)
-    text.append(static: days[Int(((day + 4) % 7 + 7) % 7)])
+    text.append(static: days[date.weekday])
     text.append(static: ", ")
     text.append(decimal: date.day, width: 2)
     text.append(space)
@@ -66,31 +64,7 @@ public enum HTTPDate {
   ]
 
   private static func seconds(_ year: Int, _ month: Int, _ day: Int, _ time: Int) -> Int64? {
-    let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-    let length = month == 2 ? (isLeap ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31
-    guard 1...length ~= day else { return nil }
-    return daysSinceEpoch(year, month, day) * 86_400 + Int64(time)
-  }
-
-  /// Days from 1970-01-01 in the proleptic Gregorian calendar, counting years from March so that leap days come last.
-  private static func daysSinceEpoch(_ year: Int, _ month: Int, _ day: Int) -> Int64 {
-    let shifted = month <= 2 ? year - 1 : year
-    let era = (shifted >= 0 ? shifted : shifted - 399) / 400
-    let yearOfEra = shifted - era * 400
-    let dayOfYear = (153 * ((month + 9) % 12) + 2) / 5 + day - 1
-    let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
-    return Int64(era * 146_097 + dayOfEra - 719_468)
-  }
-
-  private static func civil(_ days: Int64) -> (year: Int, month: Int, day: Int) {
-    let shifted = Int(days) + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let shiftedMonth = (5 * dayOfYear + 2) / 153
-    let month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9
-    return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * shiftedMonth + 2) / 5 + 1)
+    CivilDate(year: year, month: month, day: day).map { Int64($0.days * 86_400 + time) }
   }
 }
 

@@ -91,3 +91,36 @@ func seeded() {
   var two = SeededGenerator(seed: 7)
   #expect((0..<100).map { _ in one.next() } == (0..<100).map { _ in two.next() })
 }
+
+@Suite struct CivilDateTests {
+  @Test func everyDayOfEightHundredYearsIsTheNextOfTheOneBefore() {
+    var (year, month, day) = (1599, 12, 31)
+    let lengths = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    var isRight = true
+    for days in CivilDate(year: 1600, month: 1, day: 1)!.days...CivilDate(year: 2400, month: 12, day: 31)!.days {
+      let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+      if day < lengths[month - 1] + (month == 2 && isLeap ? 1 : 0) {
+        day += 1
+      } else {
+        (month, day) = (month % 12 + 1, 1)
+        if month == 1 { year += 1 }
+      }
+      let date = CivilDate(days: days)
+      isRight = isRight && date == CivilDate(year: year, month: month, day: day) && date.days == days
+    }
+    #expect(isRight)
+    #expect((year, month, day) == (2400, 12, 31))
+  }
+
+  @Test(arguments: [(2026, 0, 1), (2026, 13, 1), (2026, 11, 0), (2026, 11, 31), (2026, 2, 29), (1900, 2, 29)])
+  func whatTheCalendarLacksIsNoDate(year: Int, month: Int, day: Int) {
+    #expect(CivilDate(year: year, month: month, day: day) == nil)
+  }
+
+  @Test func aMomentBeforeTheEpochIsOnTheDayBefore() {
+    let (date, second) = CivilDate.of(-1)
+    #expect(date == CivilDate(year: 1969, month: 12, day: 31))
+    #expect(second == 86_399)
+    #expect(date.weekday == 3)
+  }
+}

@@ -2,20 +2,18 @@ import Octets
 
 /// Dates as letters have them: `Mon, 23 Nov 2026 11:00:00 +0000` (RFC 5322 §3.3).
 public enum MailDate {
-  private static let days = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]
+  private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
   private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
   /// `seconds` since 1970 in UTC, shown in a zone that many minutes east of it.
   public static func format(_ seconds: Int64, offsetMinutes: Int = 0) -> String {
     let local = seconds + Int64(offsetMinutes) * 60
-    let day = (local >= 0 ? local : local - 86_399) / 86_400
-    let second = Int(local - day * 86_400)
-    let (year, month, date) = civil(fromDays: day)
+    let (date, second) = CivilDate.of(local)
     let two = { (value: Int) in value < 10 ? "0\(value)" : "\(value)" }
-    let weekday = days[Int((day % 7 + 7) % 7)]
     let offset = abs(offsetMinutes)
     return
-      "\(weekday), \(date) \(months[month - 1]) \(String(repeating: "0", count: max(0, 4 - "\(year)".count)))\(year) "
+      "\(days[date.weekday]), \(date.day) \(months[date.month - 1]) "
+      + "\(String(repeating: "0", count: max(0, 4 - "\(date.year)".count)))\(date.year) "
       + "\(two(second / 3600)):\(two(second / 60 % 60)):\(two(second % 60)) "
       + "\(offsetMinutes < 0 ? "-" : "+")\(two(offset / 60))\(two(offset % 60))"
   }
@@ -29,7 +27,7 @@ public enum MailDate {
       guard days.contains(where: { word.starts(with: $0.lowercased().utf8) }) else { return nil }
       _ = scanner.skip(0x2C)
     }
-    guard let date = number(&scanner, digits: 1...2) else { return nil }
+    guard let day = number(&scanner, digits: 1...2) else { return nil }
     _ = scanner.skip(0x2D)
     word = take(&scanner, isWord)
     guard word.count >= 3, let month = months.firstIndex(where: { word.prefix(3).elementsEqual($0.lowercased().utf8) })
@@ -43,10 +41,10 @@ public enum MailDate {
       guard let value = number(&scanner, digits: 1...2) else { return nil }
       second = value
     }
-    guard 1...daysIn(month + 1, year) ~= date, hour < 24, minute < 60, second <= 60, let zone = zone(&scanner)
+    guard let date = CivilDate(year: year, month: month + 1, day: day), hour < 24, minute < 60, second <= 60,
+      let zone = zone(&scanner)
     else { return nil }
-    let day = MailDate.days(fromCivil: year, month + 1, date)
-    return day * 86_400 + Int64(hour * 3600 + minute * 60 + min(second, 59)) - Int64(zone) * 60
+    return Int64(date.days * 86_400 + hour * 3600 + minute * 60 + min(second, 59) - zone * 60)
   }
 
   private static func take(_ scanner: inout TokenScanner, _ isIn: (UInt8) -> Bool) -> [UInt8] {
@@ -92,34 +90,6 @@ public enum MailDate {
     case "pst": return -8 * 60
     default: return 0
     }
-  }
-
-  private static func daysIn(_ month: Int, _ year: Int) -> Int {
-    switch month {
-    case 2: (year % 4 == 0 && year % 100 != 0) || year % 400 == 0 ? 29 : 28
-    case 4, 6, 9, 11: 30
-    default: 31
-    }
-  }
-
-  /// Days since 1970-01-01 in the Gregorian calendar, counted in years that begin in March.
-  private static func days(fromCivil year: Int, _ month: Int, _ day: Int) -> Int64 {
-    let year = month <= 2 ? year - 1 : year
-    let era = (year >= 0 ? year : year - 399) / 400
-    let yearOfEra = year - era * 400
-    let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
-    return Int64(era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468)
-  }
-
-  private static func civil(fromDays days: Int64) -> (year: Int, month: Int, day: Int) {
-    let shifted = Int(days) + 719_468
-    let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
-    let dayOfEra = shifted - era * 146_097
-    let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-    let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-    let month = (5 * dayOfYear + 2) / 153
-    let year = yearOfEra + era * 400 + (month >= 10 ? 1 : 0)
-    return (year, month < 10 ? month + 3 : month - 9, dayOfYear - (153 * month + 2) / 5 + 1)
   }
 }
 
