@@ -4,6 +4,7 @@ import poplib
 import subprocess
 import time
 
+import requests
 from conftest import IMAGE, ROOT
 from readme import follow, recipes
 
@@ -96,3 +97,28 @@ def test_the_image_alone_is_a_world(compose, engine):
         assert json.loads(said.stdout)["items"], "the letter of the tour, read through the door on 0.0.0.0"
     finally:
         subprocess.run(["docker", "stop", "--time", "20", name], env=engine, capture_output=True)
+
+
+def test_what_dist_packs_is_a_world(compose, base, tmp_path):
+    image = "utopia-test-dist"
+    environment = dict(compose.environment, UTOPIA_IMAGE=image)
+
+    def run(*command):
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    archive, packed_image = [ROOT / line for line in run(ROOT / "Tests" / "dist").splitlines() if line.startswith("dist/")]
+    run("docker", "rmi", image)
+    assert image in run("docker", "load", "--input", packed_image)
+    assert "up" in run("docker", "run", "--rm", image, "--help")
+    run("docker", "rmi", image)
+
+    run("tar", "-xzf", archive)
+    utopia = next(tmp_path.glob("*/bin/utopia"))
+    run(utopia, "up", "--detach", "--net", "92", "--data", "world")
+    try:
+        assert "That was the tour." in run(utopia, "tour", "--data", "world")
+        assert requests.get("http://127.92.0.1:8025/openapi.yaml", timeout=10).text.startswith("openapi: 3.1")
+    finally:
+        run(utopia, "down", "--data", "world")
