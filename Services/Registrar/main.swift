@@ -35,7 +35,7 @@ struct RegistrarCommand: ServiceCommand {
       let publisher = Publisher(
         store: store, zones: zones, clock: service.clock, log: service.log, on: service.loop)
       RegistrarAPI(
-        store: store, publisher: publisher, domains: domains, clock: service.clock,
+        store: store, publisher: publisher, zones: zones, domains: domains, clock: service.clock,
         isAdministrator: { service.access.isAdmin($0) }
       ).addRoutes(to: service.router)
       service.onReady("database") { try await store.database.probe() }

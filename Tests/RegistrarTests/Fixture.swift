@@ -2,7 +2,6 @@ import EventLoop
 import Glibc
 import HTTPClient
 import HTTPServer
-import HTTPWire
 import Logging
 import Octets
 import SQL
@@ -10,52 +9,6 @@ import ServiceKit
 import Testing
 
 @testable import Registrar
-
-/// A top-level domain's server that keeps what it is told, and can be out of order.
-final class FakeZone: Sendable {
-  struct State: Sendable {
-    var sets: [String: [String]] = [:]
-    var changes = 0
-    var isDown = false
-    var traces: [String] = []
-  }
-
-  private struct Patch: Decodable {
-    struct Record: Decodable { let content: String }
-    struct Set: Decodable {
-      let name: String
-      let type: String
-      let changetype: String
-      let ttl: Int?
-      let records: [Record]?
-    }
-    let rrsets: [Set]
-  }
-
-  let state = Lock(State())
-
-  func router() -> Router {
-    let router = Router()
-    router.patch("/api/v1/servers/localhost/zones/{zone}") { [state] request in
-      let patch = try await request.decode(Patch.self)
-      guard request.header("x-api-key") == "zone key" else { return .empty(.unauthorized) }
-      return state.withLock { state in
-        if state.isDown { return .text("out of order", status: 503) }
-        state.changes += 1
-        if let trace = request.header("traceparent") { state.traces.append(trace) }
-        for set in patch.rrsets {
-          state.sets["\(set.name) \(set.type)"] = set.changetype == "REPLACE" ? set.records?.map(\.content) : nil
-        }
-        return .empty()
-      }
-    }
-    return router
-  }
-
-  var sets: [String: [String]] { state.withLock { $0.sets } }
-
-  func setDown(_ isDown: Bool) { state.withLock { $0.isDown = isDown } }
-}
 
 /// A registrar in this process, with its API on a port of its own.
 final class Fixture: Sendable {
@@ -82,7 +35,8 @@ final class Fixture: Sendable {
   private let client: HTTPClient
   private let servers: [HTTPServer]
 
-  init() async throws {
+  /// - Parameter pause: what the publisher does when nothing can be written down.
+  init(pause: (@Sendable () async -> Void)? = nil) async throws {
     loop = try EventLoop.start(name: "test")
     clock = WorldClock(on: loop)
     client = HTTPClient(on: loop)
@@ -98,11 +52,12 @@ final class Fixture: Sendable {
     var domains: [DomainName: String] = [:]
     for text in ["com", "net"] { domains[try #require(DomainName(text))] = "http://\(zoneAddress)" }
     let topLevelDomains = TopLevelDomains(domains)
+    let zones = ZoneServers(domains: topLevelDomains, client: client, key: "zone key")
     publisher = Publisher(
-      store: store, zones: ZoneServers(domains: topLevelDomains, client: client, key: "zone key"), clock: clock,
-      log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, on: loop)
+      store: store, zones: zones, clock: clock, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, on: loop,
+      pause: pause)
     RegistrarAPI(
-      store: store, publisher: publisher, domains: topLevelDomains, clock: clock,
+      store: store, publisher: publisher, zones: zones, domains: topLevelDomains, clock: clock,
       isAdministrator: { Access.credentials($0) == .bearer(Array(Fixture.adminToken.utf8)) }
     ).addRoutes(to: router)
     let server = HTTPServer(router: router)

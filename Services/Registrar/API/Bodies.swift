@@ -71,6 +71,11 @@ enum Bodies {
     let nextAttemptAt: WorldTime
   }
 
+  struct RefusalOut: Encodable {
+    let reason: String
+    let at: WorldTime
+  }
+
   struct DomainOut: Encodable {
     let name: String
     let status: String
@@ -79,8 +84,9 @@ enum Bodies {
     let expiresAt: WorldTime
     let nameServers: [NameServerOut]
     let order: OrderOut?
+    let refused: RefusalOut?
 
-    init(_ domain: Domain) {
+    init(_ domain: Domain, refused refusal: Refusal? = nil) {
       name = domain.name.text
       status = domain.order.map { $0.kind.isFinal ? "deleting" : "pending" } ?? "active"
       registrant = domain.registrant
@@ -95,6 +101,7 @@ enum Bodies {
           kind: order.kind.rawValue, attempts: order.attempts, lastError: order.lastError,
           nextAttemptAt: order.nextAttempt)
       }
+      refused = refusal.map { RefusalOut(reason: $0.reason, at: $0.at) }
     }
   }
 

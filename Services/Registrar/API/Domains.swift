@@ -16,10 +16,17 @@ extension RegistrarAPI {
     let name = try Bodies.domainName(text, field: "name")
     let reason: String?
     do {
-      _ = try domains.owner(of: name)
-      reason = try await store.domain(name) == nil ? nil : "\(name) is registered"
+      let zone = try domains.owner(of: name)
+      if try await store.domain(name) != nil {
+        reason = "\(name) is registered"
+      } else {
+        let state = try await zones.look(at: name, in: zone, trace: trace(request))
+        reason = state.types.isEmpty ? nil : "\(name) is in the zone of \(zone), though not by this registrar"
+      }
     } catch let error as RuleError {
       reason = error.reason
+    } catch let error as ZoneError {
+      throw Problem(error.kind == .unavailable ? 503 : 502, "Nobody can tell now: \(error)")
     }
     return try .encode(Bodies.Availability(name: name.text, available: reason == nil, reason: reason))
   }
@@ -56,7 +63,8 @@ extension RegistrarAPI {
     do {
       let domain = try await store.register(
         name, for: registrant, servers: servers, until: end, by: principal, key: key, now: now)
-      return try await carriedOut(domain, .created, request)
+      // Nothing is to be done for an order that was sent again.
+      return try await domain.order == nil ? answer(domain, .created) : carriedOut(domain, .created, principal, request)
     } catch StoreError.noSuchRegistrant {
       throw Problem.invalid(field: "registrant", "must be the id of a registrant")
     }
@@ -64,10 +72,13 @@ extension RegistrarAPI {
 
   func showDomain(_ request: Request) async throws -> Response {
     let principal = try await principal(request)
-    guard let domain = try await store.domain(try name(request)), principal.owns(domain) else {
-      throw StoreError.noSuchDomain
+    let name = try name(request)
+    let refusal = try await store.refusal(name, for: principal)
+    guard let domain = try await store.domain(name), principal.owns(domain) else {
+      guard let refusal else { throw StoreError.noSuchDomain }
+      throw Problem(404, "There is no such domain: its registration failed. \(refusal.reason)")
     }
-    return try answer(domain, .ok)
+    return try answer(domain, .ok, refusal)
   }
 
   func setNameServers(_ request: Request) async throws -> Response {
@@ -77,7 +88,7 @@ extension RegistrarAPI {
     let servers = try Bodies.nameServers(body.nameServers, of: name)
     let domain = try await store.setNameServers(
       name, servers, ifMatch: try ifMatch(request), by: principal, now: clock.now)
-    return try await carriedOut(domain, .ok, request)
+    return try await carriedOut(domain, .ok, principal, request)
   }
 
   func renewDomain(_ request: Request) async throws -> Response {
@@ -110,9 +121,12 @@ extension RegistrarAPI {
   // MARK: Answers
 
   /// The order is kept; now it is tried, so that who asks sees at once whether the delegation is served.
-  private func carriedOut(_ domain: Domain, _ status: Status, _ request: Request) async throws -> Response {
+  private func carriedOut(
+    _ domain: Domain, _ status: Status, _ principal: Principal, _ request: Request
+  ) async throws -> Response {
     await publisher.carryOut(domain.name, trace: trace(request))
     await publisher.setAlarm()
+    if let refusal = try await store.refusal(domain.name, for: principal) { throw refusal }
     let present = try await store.domain(domain.name) ?? domain
     return try present.order == nil ? answer(present, status) : pending(present)
   }
@@ -121,8 +135,9 @@ extension RegistrarAPI {
     try answer(domain, .accepted).with("location", "/v1/domains/\(domain.name)")
   }
 
-  private func answer(_ domain: Domain, _ status: Status) throws -> Response {
-    let response = try Response.encode(Bodies.DomainOut(domain), status: status).with("etag", domain.entityTag)
+  private func answer(_ domain: Domain, _ status: Status, _ refusal: Refusal? = nil) throws -> Response {
+    let response = try Response.encode(Bodies.DomainOut(domain, refused: refusal), status: status).with(
+      "etag", domain.entityTag)
     return status == .created ? response.with("location", "/v1/domains/\(domain.name)") : response
   }
 

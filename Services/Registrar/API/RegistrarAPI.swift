@@ -8,6 +8,7 @@ import ServiceKit
 struct RegistrarAPI: Sendable {
   let store: Store
   let publisher: Publisher
+  let zones: any ZoneWriter
   let domains: TopLevelDomains
   let clock: WorldClock
   /// Whether the request bears the administrator's token.
@@ -93,6 +94,16 @@ struct RegistrarAPI: Sendable {
 
 extension RuleError: ResponseError {
   var response: Response { Problem.invalid(field: field, reason).response }
+}
+
+extension Refusal: ResponseError {
+  var response: Response {
+    switch cause {
+    case .name: Problem(409, "The name is taken. \(reason)", field: "name").response
+    case .data: Problem(422, "The top-level domain can't serve that. \(reason)", field: "name_servers").response
+    case .server: Problem(502, "The top-level domain's server refuses. \(reason)").response
+    }
+  }
 }
 
 extension StoreError: ResponseError {

@@ -10,6 +10,7 @@ actor Publisher {
   private let zones: any ZoneWriter
   private let clock: WorldClock
   private let log: Logger
+  private let pause: @Sendable () async -> Void
   private var alarm: WorldClock.Alarm?
   /// Domains at which an attempt is under way, with those who wait for their turn.
   private var busy: [DomainName: [CheckedContinuation<Void, Never>]] = [:]
@@ -18,13 +19,20 @@ actor Publisher {
   /// Seconds between attempts double up to this.
   private static let longestPause = 60
   private static let batch = 16
+  /// Looks at a zone that others change at the same time, before the order has to wait.
+  private static let looks = 16
 
-  init(store: Store, zones: any ZoneWriter, clock: WorldClock, log: Logger, on loop: EventLoop) {
+  /// - Parameter pause: waits for better times when the store is full; five seconds by default.
+  init(
+    store: Store, zones: any ZoneWriter, clock: WorldClock, log: Logger, on loop: EventLoop,
+    pause: (@Sendable () async -> Void)? = nil
+  ) {
     self.store = store
     self.zones = zones
     self.clock = clock
     self.log = log
     self.loop = loop
+    self.pause = pause ?? { await loop.sleep(for: .seconds(5)) }
   }
 
   /// Does all that is due, then waits for what comes next.
@@ -42,7 +50,7 @@ actor Publisher {
           return areKept
         }
         // What could not be written down is still due: a pause keeps a full disk from becoming a flood of orders.
-        if !areKept { await loop.sleep(for: .seconds(5)) }
+        if !areKept { await pause() }
         if isStopped { return }
       }
     } catch {
@@ -88,19 +96,28 @@ actor Publisher {
   }
 
   private func attempt(_ name: DomainName, _ trace: TraceContext?) async -> Bool {
+    var looks = 0
     do {
       // Again while orders overtake one another.
-      while let attempt = try await store.beginAttempt(name), let zone = name.parent {
-        do throws(ZoneError) {
-          try await zones.apply(attempt.change, to: zone, trace: trace)
-        } catch {
+      while let attempt = try await store.nextAttempt(name), let zone = name.parent {
+        do {
+          try await publish(attempt, zone, trace)
+          guard try await store.finish(attempt) else { continue }
+          log.info("order done", metadata: ["domain": "\(name)", "order": "\(attempt.kind.rawValue)"])
+          return true
+        } catch let error as ZoneError {
+          looks += 1
+          if error.kind == .changed, looks < Publisher.looks { continue }
+          // What is to go is tried until it has gone: giving up would leave a delegation that belongs to nobody.
+          if case .refused(let cause) = error.kind, !attempt.kind.isFinal {
+            let refusal = Refusal(cause: cause, reason: error.description, at: clock.now)
+            guard try await store.refuse(attempt, refusal) else { continue }
+            log.warning("order refused", metadata: ["domain": "\(name)", "error": "\(error)"])
+            return true
+          }
           let pause = min(Publisher.longestPause, 1 << min(attempt.earlier, 16))
           try await store.postpone(attempt, because: error.description, until: clock.now + .seconds(pause))
           log.warning("order put off", metadata: ["domain": "\(name)", "error": "\(error)", "seconds": "\(pause)"])
-          return true
-        }
-        if try await store.finish(attempt) {
-          log.info("order done", metadata: ["domain": "\(name)", "order": "\(attempt.kind.rawValue)"])
           return true
         }
       }
@@ -108,6 +125,27 @@ actor Publisher {
     } catch {
       log.error("an order can't be kept", metadata: ["domain": "\(name)", "error": "\(error)"])
       return false
+    }
+  }
+
+  /// Makes the zone what the attempt wants.
+  private func publish(_ attempt: Attempt, _ zone: DomainName, _ trace: TraceContext?) async throws {
+    var tag: String?
+    if attempt.isFirst {
+      // Who runs the zone may have delegated the name without us; that is theirs.
+      let state = try await zones.look(at: attempt.name, in: zone, trace: trace)
+      guard state.types.isEmpty else {
+        let types = state.types.sorted().joined(separator: ", ")
+        throw ZoneError(.refused(.name), "\(attempt.name) is in the zone of \(zone) already, with \(types)")
+      }
+      tag = state.tag
+    }
+    try await store.claim(attempt)
+    do throws(ZoneError) {
+      try await zones.apply(attempt.change, to: zone, ifMatch: tag, trace: trace)
+    } catch {
+      if error.kind != .unavailable { try await store.disclaim(attempt) }
+      throw error
     }
   }
 }

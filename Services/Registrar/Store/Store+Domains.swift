@@ -42,6 +42,7 @@ extension Store {
         VALUES (?, ?, ?, ?, 1, ?, '')
         """, name.text, registrant, now.seconds, end.seconds, DelegationText.write(servers))
       let id = connection.lastInsertID
+      try Store.forgetRefusal(name, connection)
       try Store.order(.register, id, now, connection)
       try Store.remember(key, principal, id, now, connection)
       return try Store.present(name, connection)
@@ -58,6 +59,7 @@ extension Store {
       try connection.run(
         "UPDATE domain SET name_servers = ?, revision = revision + 1 WHERE id = ?", DelegationText.write(servers),
         domain.id)
+      try Store.forgetRefusal(name, connection)
       // A registration that is still to be done stays one.
       try Store.order(domain.order?.kind ?? .change, domain.id, now, connection)
       return try Store.present(name, connection)

@@ -10,14 +10,20 @@ struct Attempt: Sendable {
   let version: Int
   /// How many came before.
   let earlier: Int
+  /// As the database keeps them.
+  let servers: String
+  /// What the zone may hold already of what we wrote.
+  let claimed: Set<RecordSet.Key>
   let change: ZoneChange
+
+  /// Nothing of the domain was ever written to the zone, so what is there is somebody else's.
+  var isFirst: Bool { kind == .register && claimed.isEmpty }
 }
 
 extension Store {
-  /// What is to be done next for the domain; nil when nothing is. From here on the zone may hold what the attempt writes,
-  /// and the database knows it, so that whatever comes later takes it away again.
-  func beginAttempt(_ name: DomainName) async throws -> Attempt? {
-    try await database.write { connection in
+  /// What is to be done next for the domain; nil when nothing is.
+  func nextAttempt(_ name: DomainName) async throws -> Attempt? {
+    try await database.read { connection in
       let found = try connection.first(
         """
         SELECT d.id, d.name_servers, d.published, o.kind, o.version, o.attempts
@@ -27,15 +33,27 @@ extension Store {
       guard let (id, servers, published, kindText, version, attempts) = found, let kind = OrderKind(rawValue: kindText)
       else { return nil }
       let wanted = kind.isFinal ? [] : Delegation.recordSets(DelegationText.nameServers(servers), of: name)
-      let present = DelegationText.keys(published)
-      let wantedKeys = Set(wanted.map(\.key))
-      if !wantedKeys.isSubset(of: present) {
-        try connection.run(
-          "UPDATE domain SET published = ? WHERE id = ?", DelegationText.write(present.union(wantedKeys)), id)
-      }
+      let claimed = DelegationText.keys(published)
       return Attempt(
-        domain: id, name: name, kind: kind, version: version, earlier: attempts,
-        change: ZoneChange(replace: wanted, delete: present.subtracting(wantedKeys).sorted()))
+        domain: id, name: name, kind: kind, version: version, earlier: attempts, servers: servers, claimed: claimed,
+        change: ZoneChange(replace: wanted, delete: claimed.subtracting(wanted.map(\.key)).sorted()))
+    }
+  }
+
+  /// From here on the zone may hold what the attempt writes, and the database knows it, so that whatever comes later takes
+  /// it away again.
+  func claim(_ attempt: Attempt) async throws {
+    let wanted = Set(attempt.change.replace.map(\.key))
+    if !wanted.isSubset(of: attempt.claimed) { try await setClaim(attempt, attempt.claimed.union(wanted)) }
+  }
+
+  /// The attempt has certainly written nothing.
+  func disclaim(_ attempt: Attempt) async throws { try await setClaim(attempt, attempt.claimed) }
+
+  private func setClaim(_ attempt: Attempt, _ keys: Set<RecordSet.Key>) async throws {
+    try await database.write { connection in
+      try connection.run(
+        "UPDATE domain SET published = ? WHERE id = ?", DelegationText.write(keys), attempt.domain)
     }
   }
 
@@ -43,19 +61,51 @@ extension Store {
   /// - Returns: false when another order has overtaken it and has still to be done.
   func finish(_ attempt: Attempt) async throws -> Bool {
     try await database.write { connection in
-      guard
-        try connection.exists(
-          "SELECT 1 FROM orders WHERE domain = ? AND version = ?", attempt.domain, attempt.version)
-      else { return false }
+      guard try Store.isCurrent(attempt, connection) else { return false }
       if attempt.kind.isFinal {
         try connection.run("DELETE FROM domain WHERE id = ?", attempt.domain)
       } else {
         try connection.run("DELETE FROM orders WHERE domain = ?", attempt.domain)
         try connection.run(
-          "UPDATE domain SET published = ?, revision = revision + 1 WHERE id = ?",
-          DelegationText.write(attempt.change.replace.map(\.key)), attempt.domain)
+          "UPDATE domain SET published = ?, served = ?, revision = revision + 1 WHERE id = ?",
+          DelegationText.write(attempt.change.replace.map(\.key)), attempt.servers, attempt.domain)
       }
       return true
+    }
+  }
+
+  private static func isCurrent(_ attempt: Attempt, _ connection: Connection) throws -> Bool {
+    try connection.exists(
+      "SELECT 1 FROM orders WHERE domain = ? AND version = ?", attempt.domain, attempt.version)
+  }
+
+  /// The server will not have it. A registration is released, so that the name is free again; after a change the domain is
+  /// what it was. Where an earlier attempt may have been carried out unseen, an order remains that undoes it.
+  /// - Returns: false when an order has still to be done.
+  func refuse(_ attempt: Attempt, _ refusal: Refusal) async throws -> Bool {
+    try await database.write { connection in
+      guard try Store.isCurrent(attempt, connection) else { return false }
+      try Store.remember(refusal, of: attempt, connection)
+      switch attempt.kind {
+      case .register where attempt.claimed.isEmpty:
+        // The key is free, too: the same order may be sent again when its reason is mended.
+        try connection.run("DELETE FROM repeat_key WHERE domain = ?", attempt.domain)
+        try connection.run("DELETE FROM domain WHERE id = ?", attempt.domain)
+        return true
+      case .register:
+        try connection.run("UPDATE domain SET revision = revision + 1 WHERE id = ?", attempt.domain)
+        try Store.order(.delete, attempt.domain, refusal.at, connection)
+        return false
+      case .change, .delete, .expire:
+        try connection.run(
+          "UPDATE domain SET name_servers = served, revision = revision + 1 WHERE id = ?", attempt.domain)
+        guard attempt.earlier > 0 else {
+          try connection.run("DELETE FROM orders WHERE domain = ?", attempt.domain)
+          return true
+        }
+        try Store.order(.change, attempt.domain, refusal.at, connection)
+        return false
+      }
     }
   }
 

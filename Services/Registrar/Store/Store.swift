@@ -50,13 +50,29 @@ final class Store: Sendable {
         PRIMARY KEY (asker, key)
       );
       CREATE INDEX repeat_key_by_time ON repeat_key (created_at);
-      """)
+      """),
+    Migration(
+      2,
+      """
+      ALTER TABLE domain ADD COLUMN served TEXT NOT NULL DEFAULT '';
+      UPDATE domain SET served = name_servers;
+      CREATE TABLE refusal (
+        name TEXT PRIMARY KEY,
+        registrant INTEGER,
+        cause TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        created_at INTEGER NOT NULL
+      );
+      CREATE INDEX refusal_by_time ON refusal (created_at);
+      """),
   ]
 
   /// Forgets everything: for a lab's reset.
   func reset() async throws {
     try await database.write { connection in
-      for table in ["repeat_key", "orders", "domain", "registrant"] { try connection.run("DELETE FROM \(table)") }
+      for table in ["repeat_key", "refusal", "orders", "domain", "registrant"] {
+        try connection.run("DELETE FROM \(table)")
+      }
     }
   }
 
