@@ -15,6 +15,8 @@ enum RDataFields {
     case text
     /// Never compressed (RFC 3597 §4).
     case name
+    /// All that is left, as SvcParams.
+    case parameters
   }
 
   static let formats: [RecordType: [Field]] = [
@@ -38,6 +40,9 @@ enum RDataFields {
     RecordType(rawValue: 18): [.number16, .name],
     // RFC 7553 §4.5
     RecordType(rawValue: 256): [.number16, .number16, .text],
+    // RFC 9460 §2.1
+    RecordType(rawValue: 64): [.number16, .name, .parameters],
+    RecordType(rawValue: 65): [.number16, .name, .parameters],
   ]
 
   static func read(_ format: [Field], _ fields: inout FieldReader) throws(TextError) -> [UInt8] {
@@ -48,6 +53,7 @@ enum RDataFields {
       case .number16: writer.append(try fields.number("number") as UInt16)
       case .name: writer.append(try fields.name("name"))
       case .text: writer.append(octets: try fields.token("text").unescaped())
+      case .parameters: writer.append(octets: try ServiceParameters.read(&fields))
       case .string:
         let string = try fields.string("string")
         writer.append(UInt8(string.count))
@@ -78,6 +84,9 @@ enum RDataFields {
         case .number16: words.append("\(try cursor.uint16(bytes))")
         case .name: words.append(try cursor.name(bytes, compressed: false).description)
         case .text: words.append(RData.quoted(try cursor.rest(bytes)))
+        case .parameters:
+          guard let parameters = try ServiceParameters.text(&cursor, bytes) else { return nil }
+          words += parameters
         case .string: words.append(RData.quoted(try cursor.octets(Int(try cursor.uint8(bytes)), bytes)))
         case .hexadecimal: words.append(Hex.encode(try cursor.rest(bytes)))
         case .base64: words.append(String(decoding: Base64.encode(try cursor.rest(bytes)), as: UTF8.self))

@@ -26,13 +26,17 @@ struct TextToken: Equatable, Sendable {
 struct FieldReader {
   private var tokens: ArraySlice<TextToken>
   private let origin: Name?
+  private let splitsStrings: Bool
 
-  init(_ tokens: ArraySlice<TextToken>, origin: Name?) {
+  init(_ tokens: ArraySlice<TextToken>, origin: Name?, splitsStrings: Bool) {
     self.tokens = tokens
     self.origin = origin
+    self.splitsStrings = splitsStrings
   }
 
   var isAtEnd: Bool { tokens.isEmpty }
+  /// The next field is in quotes.
+  var isQuoted: Bool { tokens.first?.isQuoted == true }
   /// The next field is `\#` (RFC 3597 §5).
   var isGeneric: Bool { tokens.first == TextToken(octets: [0x5C, 0x23]) }
 
@@ -69,6 +73,14 @@ struct FieldReader {
     return string
   }
 
+  /// One string, or the pieces of a long one where that is allowed.
+  mutating func strings(_ field: String) throws(TextError) -> [[UInt8]] {
+    guard splitsStrings else { return [try string(field)] }
+    let string = try token(field).unescaped()
+    let starts = stride(from: 0, to: max(1, string.count), by: 255)
+    return starts.map { Array(string[$0..<min($0 + 255, string.count)]) }
+  }
+
   /// All fields that are left, put together.
   mutating func rest(_ field: String) throws(TextError) -> String {
     var text = try token(field).string
@@ -94,8 +106,12 @@ struct FieldReader {
 extension RData {
   /// RDATA in presentation format, such as `10 mail.example.com.` for MX; any type may be written as `\# length hex`
   /// (RFC 3597 §5).
-  /// - Parameter origin: where names without a final dot belong; nil refuses them.
-  public init(type: RecordType, text: some StringProtocol, origin: Name? = nil) throws(TextError) {
+  /// - Parameters:
+  ///   - origin: where names without a final dot belong; nil refuses them.
+  ///   - splitsStrings: whether a string of TXT that is longer than 255 octets becomes several, or is refused.
+  public init(
+    type: RecordType, text: some StringProtocol, origin: Name? = nil, splitsStrings: Bool = false
+  ) throws(TextError) {
     var scanner = ZoneFileScanner(Array(text.utf8))
     let entry: ZoneFileEntry?
     do {
@@ -103,12 +119,12 @@ extension RData {
     } catch {
       throw .bad("data", error.reason.description)
     }
-    self = try RData(type: type, tokens: entry?.tokens[...] ?? [], origin: origin)
+    self = try RData(type: type, tokens: entry?.tokens[...] ?? [], origin: origin, splitsStrings: splitsStrings)
     guard scanner.isAtEnd else { throw .extra("a second line") }
   }
 
-  init(type: RecordType, tokens: ArraySlice<TextToken>, origin: Name?) throws(TextError) {
-    var fields = FieldReader(tokens, origin: origin)
+  init(type: RecordType, tokens: ArraySlice<TextToken>, origin: Name?, splitsStrings: Bool = false) throws(TextError) {
+    var fields = FieldReader(tokens, origin: origin, splitsStrings: splitsStrings)
     if fields.isGeneric {
       let octets = try fields.generic()
       do {
@@ -143,8 +159,8 @@ extension RData {
           retry: try fields.seconds("retry"), expire: try fields.seconds("expire"),
           minimum: try fields.seconds("minimum")))
     case .txt:
-      var strings = [try fields.string("string")]
-      while !fields.isAtEnd { strings.append(try fields.string("string")) }
+      var strings = try fields.strings("string")
+      while !fields.isAtEnd { strings += try fields.strings("string") }
       self = .txt(strings)
     case .srv:
       self = .srv(

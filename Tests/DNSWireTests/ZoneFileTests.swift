@@ -120,6 +120,60 @@ struct ZoneFileTests {
     #expect(unsafe try RData(decoding: data.wire.span.bytes, range: 0..<data.wire.count, type: type) == data)
   }
 
+  /// RFC 9460 Appendix D.
+  @Test(arguments: [
+    ("0 foo.example.com.", "0000 03666f6f076578616d706c6503636f6d00", "0 foo.example.com."),
+    ("1 .", "0001 00", "1 ."),
+    (
+      "16 foo.example.com. port=53", "0010 03666f6f076578616d706c6503636f6d00 0003 0002 0035",
+      "16 foo.example.com. port=53"
+    ),
+    ("1 . key667=hello", "0001 00 029b 0005 68656c6c6f", "1 . key667=hello"),
+    (#"1 . key667="hello\210qoo""#, "0001 00 029b 0009 68656c6c6fd2716f6f", #"1 . key667="hello\210qoo""#),
+    (
+      #"1 . ipv6hint="2001:db8::1,2001:db8::53:1""#,
+      "0001 00 0006 0020 20010db8000000000000000000000001 20010db8000000000000000000530001",
+      "1 . ipv6hint=2001:db8::1,2001:db8::53:1"
+    ),
+    (
+      "16 . (alpn=h2,h3-19 mandatory=ipv4hint,alpn ipv4hint=192.0.2.1)",
+      "0010 00 0000 0004 0001 0004 0001 0009 02 6832 05 68332d3139 0004 0004 c0000201",
+      "16 . mandatory=alpn,ipv4hint alpn=h2,h3-19 ipv4hint=192.0.2.1"
+    ),
+    (
+      #"16 . alpn="f\\\\oo\\,bar,h2""#, "0010 00 0001 000c 08 665c6f6f2c626172 02 6832",
+      #"16 . alpn="f\\\\oo\\,bar,h2""#
+    ),
+    ("1 . no-default-alpn ech=AEX+DQ==", "0001 00 0002 0000 0005 0004 0045fe0d", "1 . no-default-alpn ech=AEX+DQ=="),
+  ])
+  func serviceParametersAreReadAndPrinted(text: String, wire: String, printed: String) throws {
+    let data = try RData(type: RecordType(rawValue: 65), text: text)
+    #expect(Hex.encode(data.wire) == wire.filter { $0 != " " })
+    #expect(data.text == printed)
+    #expect(try RData(type: RecordType(rawValue: 65), text: printed) == data)
+  }
+
+  @Test(arguments: [
+    "1 . port", "1 . port=65536", "1 . port=1 port=2", "1 . alpn", "1 . alpn=", "1 . nonsense=1", "1 . ipv4hint=::1",
+    "1 . no-default-alpn=x", "1 . mandatory=mandatory", "1 . mandatory=alpn,alpn", "1 . key65536=x",
+  ])
+  func wrongServiceParametersAreRefused(text: String) {
+    #expect(throws: TextError.self) { try RData(type: RecordType(rawValue: 64), text: text) }
+  }
+
+  @Test func serviceParametersOutOfOrderStayOctets() throws {
+    let data = try RData(type: RecordType(rawValue: 64), text: "\\# 13 000100 00030002 0035 00010000")
+    #expect(data.text == "\\# 13 00010000030002003500010000")
+  }
+
+  @Test func aLongStringIsRefusedOrCut() throws {
+    let long = String(repeating: "a", count: 600)
+    #expect(throws: TextError.stringTooLong) { try RData(type: .txt, text: long) }
+    let cut = try RData(type: .txt, text: "\(long) \"\"", splitsStrings: true)
+    guard case .txt(let strings) = cut else { return #expect(Bool(false), "TXT") }
+    #expect(strings.map(\.count) == [255, 255, 90, 0])
+  }
+
   @Test func withoutAnOriginNamesEndWithADot() {
     #expect(throws: TextError.relativeName) { try RData(type: .cname, text: "www") }
     #expect(throws: TextError.extra("a second line")) { try RData(type: .cname, text: "www.\nx.") }

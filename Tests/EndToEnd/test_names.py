@@ -86,9 +86,23 @@ dns1: {type: A, values: [192.0.2.1]}
 mail:
   - {type: A, values: [192.0.2.2, 192.0.2.3]}
   - {type: AAAA, values: ['2001:db8::2']}
-txt: {type: TXT, values: ['v=spf1 -all']}
+txt: {type: TXT, values: ['v=spf1 -all', 'k=rsa\\; p=LONG']}
+'*': {type: A, value: 192.0.2.9}
+_443._tcp.www:
+  type: TLSA
+  value: {certificate_usage: 3, selector: 1, matching_type: 1, certificate_association_data: d2abde240d7cd3ee}
+caa: {type: CAA, values: [{flags: 0, tag: issue, value: ca.example}]}
+host: {type: SSHFP, value: {algorithm: 1, fingerprint_type: 1, fingerprint: bf6b6825d2977c511a475bbefb88aad54a92ac73}}
+https: {type: HTTPS, value: {svcpriority: 1, targetname: ., svcparams: {alpn: [h2, h3], port: 8443, ipv4hint: [192.0.2.1]}}}
+naptr:
+  type: NAPTR
+  value: {order: 10, preference: 100, flags: S, service: SIP+D2U, regexp: '!^.*$!sip:a@example.com!', replacement: .}
+ptr: {type: PTR, value: mail.octo.example.}
+sub:
+  - {type: NS, values: [ns.elsewhere.example.]}
+  - {type: DS, value: {key_tag: 60485, algorithm: 5, digest_type: 1, digest: 2bb183af5f22588179a53b0a98631fad1a292118}}
 www: {type: CNAME, value: mail.octo.example.}
-""")
+""".replace("LONG", "A" * 400))
     (tmp_path / "config.yaml").write_text(f"""---
 providers:
   files: {{class: octodns.provider.yaml.YamlProvider, directory: {tmp_path}/zones, default_ttl: 300, enforce_order: false}}

@@ -31,6 +31,16 @@ struct ZoneRequestsTests {
     #expect(try ZoneChangeTests.contents(text, "www.example.org", .a) == ["192.0.2.1"])
   }
 
+  @Test func aLongStringIsCut() throws {
+    let long = String(repeating: "a", count: 300)
+    let rrsets =
+      #","rrsets":[{"name":"k.example.org.","type":"TXT","ttl":60,"records":[{"content":"\"\#(long)\" \"b\""}]}]}"#
+    let zone = try ZoneRequestsTests.zone(ZoneRequestsTests.newZone + rrsets)
+    let cut = [String(repeating: "a", count: 255), String(repeating: "a", count: 45), "b"]
+    let printed = cut.map { "\"\($0)\"" }.joined(separator: " ")
+    #expect(try ZoneChangeTests.contents(zone, "k.example.org", .txt) == [printed])
+  }
+
   @Test(arguments: [
     (#"{"kind":"Native"}"#, "name"),
     (#"{"name":"example.org"}"#, "name"),

@@ -33,8 +33,9 @@ extension RRsetBody {
       var read: [RRset.Record] = []
       for record in records {
         do {
-          read.append(
-            RRset.Record(data: try RData(type: type, text: record.content), isDisabled: record.disabled ?? false))
+          // Clients send a DKIM key as one long string and rely on the server to cut it, as PowerDNS does.
+          let data = try RData(type: type, text: record.content, splitsStrings: true)
+          read.append(RRset.Record(data: data, isDisabled: record.disabled ?? false))
         } catch {
           throw APIProblem(
             422, "Record \(name)/\(self.type) '\(record.content)': \(error)", field: "content")
@@ -68,7 +69,7 @@ extension ZoneBody {
       let policies = ["", "DEFAULT", "INCREASE", "EPOCH", "SOA-EDIT", "SOA-EDIT-INCREASE", "OFF"]
       guard policies.contains(soaEditApi.uppercased()) else {
         throw APIProblem(
-          422, "soa_edit_api must be one of DEFAULT, INCREASE, EPOCH, SOA-EDIT, SOA-EDIT-INCREASE",
+          422, "soa_edit_api must be one of DEFAULT, INCREASE, EPOCH, SOA-EDIT, SOA-EDIT-INCREASE, OFF",
           field: "soa_edit_api")
       }
       zone.soaEditAPI = soaEditApi.uppercased()
