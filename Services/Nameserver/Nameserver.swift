@@ -21,9 +21,11 @@ import ServiceKit
     try Service.run("nameserver", common) { service in
       let database = try ZoneDatabase(path: try service.dataDirectory().file("nameserver.sqlite"))
       let metrics = ServerMetrics(service.metrics)
-      let loops = service.loops.map { DNSLoop(on: $0, limits: ServerLimits(), metrics: metrics) }
+      var generator = SystemRandomNumberGenerator()
+      let hash = NameHash(using: &generator)
+      let loops = service.loops.map { DNSLoop(on: $0, limits: ServerLimits(), metrics: metrics, hash: hash) }
       let keeper = ZoneKeeper(
-        on: service.loop, database: database, pool: service.pool, loops: loops, clock: service.clock)
+        on: service.loop, database: database, pool: service.pool, loops: loops, clock: service.clock, hash: hash)
       try await keeper.start()
       for address in addresses {
         let bound = try await DNSLoop.bind(address, on: loops)

@@ -200,11 +200,31 @@ struct LookupTests {
 
   @Test func loopsEndAndForeignNamesAreRefused() throws {
     var server = try TestServer(Array(LookupTests.zones.dropFirst()))
-    let loop = try server.ask("loop1.example.org")
-    #expect(loop.header.responseCode == .noError && loop.answers.count == Responder.maximumLinks + 1)
+    #expect(
+      try server.ask("loop1.example.org").summary
+        == "NOERROR aa | loop1.example.org. CNAME loop2.example.org., loop2.example.org. CNAME loop1.example.org. |  | "
+    )
     #expect(try server.ask("example.com").summary == "REFUSED |  |  | ")
     #expect(try server.ask("org").summary == "REFUSED |  |  | ")
     #expect(try server.ask("out.example.org").summary == "NOERROR aa | out.example.org. CNAME www.example.com. |  | ")
+  }
+
+  @Test func chainsOfDNAMEsEndAndRepeatNothing() throws {
+    var server = try TestServer([("example", "a DNAME b\nb DNAME a\ngrow DNAME x.grow\n")])
+    #expect(
+      try server.ask("h.a.example").summary
+        == "NOERROR aa | a.example. DNAME b.example., h.a.example. CNAME h.b.example., b.example. DNAME a.example., h.b.example. CNAME h.a.example. |  | "
+    )
+    let growing = try server.ask("h.grow.example", over: .tcp)
+    #expect(growing.answers.count { $0.type == .dname } == 1)
+    #expect(growing.answers.count { $0.type == .cname } == Responder.maximumLinks + 1)
+  }
+
+  @Test func aLongChainIsFollowedSoFar() throws {
+    let text = (0..<30).map { "c\($0) CNAME c\($0 + 1)\n" }.joined()
+    var server = try TestServer([("example", text)])
+    let response = try server.ask("c0.example")
+    #expect(response.header.responseCode == .noError && response.answers.count == Responder.maximumLinks + 1)
   }
 
   @Test func aDNAMEThatMakesTheNameTooLongIsYXDOMAIN() throws {
@@ -224,6 +244,52 @@ struct LookupTests {
     var server = try TestServer([("example", "h A 192.0.2.1\nh A 192.0.2.2\nh A 192.0.2.3\n")])
     let firsts = try (0..<6).map { _ in try server.ask("h.example").answers[0].data.text }
     #expect(Set(firsts).count == 3 && Array(firsts[..<3]) == Array(firsts[3...]))
+  }
+
+  @Test func everyRRsetRotatesByItselfInEverySection() throws {
+    var server = try TestServer([
+      (
+        "example",
+        """
+        h A 192.0.2.1
+        h A 192.0.2.2
+        h AAAA 2001:db8::1
+        h AAAA 2001:db8::2
+        sub NS ns1.sub
+        sub NS ns2.sub
+        ns1.sub A 192.0.2.3
+        ns1.sub A 192.0.2.4
+        ns2.sub A 192.0.2.5
+        """
+      )
+    ])
+    // As clients ask: for A and AAAA in turn.
+    let firsts = try (0..<4).map { index in
+      try server.ask("h.example", index % 2 == 0 ? .a : .aaaa).answers[0].data.text
+    }
+    #expect(firsts[0] != firsts[2] && firsts[1] != firsts[3])
+    let referrals = try (0..<2).map { try server.ask("www\($0).sub.example") }
+    #expect(referrals[0].authorities[0] != referrals[1].authorities[0])
+    let glue = referrals.map { $0.additionals.first { $0.name == Name("ns1.sub.example") } }
+    #expect(glue[0] != glue[1])
+  }
+
+  /// The thirteen servers of a TLD in the root zone, and all their IPv4 addresses, fit into 512 octets.
+  @Test func namesOfOneProviderAreCompressed() throws {
+    let letters = "abcdefghijklm".map(String.init)
+    let text = letters.map { "com NS \($0).gtld-servers.net.\n\($0).gtld-servers.net. A 192.0.2.1\n" }.joined()
+    var server = try TestServer([
+      (".", text + "@ MX 1 a.mail.example.\n@ MX 2 mail.example.\n@ MX 3 b.c.mail.example.\n")
+    ])
+    for _ in letters {
+      let response = try server.ask("www.example.com", edns: nil)
+      #expect(!response.header.isTruncated && response.authorities.count == 13 && response.additionals.count == 13)
+      #expect(Set(response.authorities.map(\.data.text)) == Set(letters.map { "\($0).gtld-servers.net." }))
+      #expect(Set(response.additionals.map(\.name.description)) == Set(letters.map { "\($0).gtld-servers.net." }))
+      #expect(
+        try server.ask(".", .mx).sortedSummary
+          == "NOERROR aa | . MX 1 a.mail.example., . MX 2 mail.example., . MX 3 b.c.mail.example. |  | ")
+    }
   }
 
   @Test func theChildZoneIsServedFromItsApexDown() throws {

@@ -15,13 +15,13 @@ struct ServerTests {
 
     init(_ text: String, limits: ServerLimits = ServerLimits(), at ip: IPAddress = .loopbackV4) async throws {
       loop = try EventLoop.start(name: "test")
-      server = DNSLoop(on: loop, limits: limits, metrics: ServerMetrics(Metrics()))
+      server = DNSLoop(on: loop, limits: limits, metrics: ServerMetrics(Metrics()), hash: TestServer.hash)
       address = try await DNSLoop.bind(SocketAddress(ip: ip, port: 0), on: [server])
       try await serve(text, version: 1)
     }
 
     func serve(_ text: String, version: Int) async throws {
-      let tree = try ZoneCompiler.compile(try TestServer.zone("example", text))
+      let tree = try ZoneCompiler.compile(try TestServer.zone("example", text), by: TestServer.hash)
       await server.serve(ZoneCatalog([tree]), version: version)
     }
 
@@ -72,6 +72,24 @@ struct ServerTests {
       #expect(answers.map(\.header.id) == [0, 1, 2, 3, 4] && answers.allSatisfy { $0.answers.count == 1 })
       await connection.close()
     }
+    await running.stop()
+  }
+
+  /// A pipelined query of 30 octets may have an answer of 40,000: no more are made than the client takes.
+  @Test func answersAreMadeOnlyWhileTheClientTakesThem() async throws {
+    let text = (0..<2500).map { "many A 10.0.\($0 / 250).\($0 % 250)\n" }.joined()
+    let running = try await Running(text)
+    let stream = try (0..<300).flatMap { ServerTests.framed(try ServerTests.query("many.example", id: $0)) }
+    let (used, made) = await running.server.burst(stream)
+    #expect(made > 0 && made <= ServerLimits().burst + 2 + Message.maximumLength && used < stream.count)
+
+    let connection = try await running.connect()
+    try await connection.write(stream)
+    await connection.finish()
+    // Long enough for all of them to be made, if they were.
+    await running.loop.sleep(for: .milliseconds(200))
+    let answers = try await ServerTests.read(300, from: connection)
+    #expect(answers.map(\.header.id) == Array(0..<300) && answers.allSatisfy { $0.answers.count == 2500 })
     await running.stop()
   }
 
@@ -130,6 +148,15 @@ extension ServerTests {
     #expect(try await ServerTests.read(1, from: connection).map(\.header.id) == [8])
     await connection.close()
     await running.stop()
+  }
+}
+
+extension DNSLoop {
+  /// How many octets of these are answered at a time, and how many octets that makes.
+  func burst(_ octets: [UInt8]) -> (used: Int, made: Int) {
+    var output: [UInt8] = []
+    let used = unsafe respond(stream: octets.span.bytes, into: &output)
+    return (used, output.count)
   }
 }
 

@@ -1,4 +1,5 @@
 import DNSWire
+import Octets
 import Testing
 
 @testable import Nameserver
@@ -6,15 +7,19 @@ import Testing
 /// Zones and a responder to ask, without any socket.
 struct TestServer {
   var responder: Responder
+  static let hash: NameHash = {
+    var generator = SeededGenerator(seed: 1)
+    return NameHash(using: &generator)
+  }()
 
-  init(responder: Responder) { self.responder = responder }
+  init(serving zones: [Zone]) throws {
+    let trees = try zones.map { try ZoneCompiler.compile($0, by: Self.hash) }
+    responder = Responder(ZoneCatalog(trees), by: Self.hash)
+  }
 
   /// Each zone as its name and its text; an SOA is put before it.
   init(_ zones: [(name: String, text: String)]) throws {
-    let trees = try zones.map { zone in
-      try ZoneCompiler.compile(try TestServer.zone(zone.name, zone.text))
-    }
-    responder = Responder(ZoneCatalog(trees))
+    try self.init(serving: try zones.map { try TestServer.zone($0.name, $0.text) })
   }
 
   static func zone(_ name: String, _ text: String) throws -> Zone {

@@ -54,9 +54,9 @@ struct ZoneChangeTests {
       (2_026_112_399, "DEFAULT", 2_026_112_400),
       (5, "INCREASE", 6), (UInt32.max, "INCREASE", 0), (5, "EPOCH", 1_800_000_000),
       (1_800_000_000, "EPOCH", 1_800_000_001),
-      (7, "SOA-EDIT", 8),
+      (7, "SOA-EDIT", 8), (7, "OFF", 7), (7, "", 7),
     ] as [(UInt32, String, UInt32)])
-  func serialsAdvanceByPolicyAndAlways(old: UInt32, policy: String, new: UInt32) throws {
+  func serialsAdvanceByPolicy(old: UInt32, policy: String, new: UInt32) throws {
     var zone = try TestServer.zone("example", "")
     zone.soaEditAPI = policy
     zone.rrsets[RRsetKey(name: zone.name, type: .soa)]?.records = [

@@ -21,10 +21,10 @@ struct ZoneKeeperTests {
       isKept = directory != nil
       try FileManager.default.createDirectory(atPath: self.directory, withIntermediateDirectories: true)
       loop = try EventLoop.start(name: "test")
-      server = DNSLoop(on: loop, limits: ServerLimits(), metrics: ServerMetrics(Metrics()))
+      server = DNSLoop(on: loop, limits: ServerLimits(), metrics: ServerMetrics(Metrics()), hash: TestServer.hash)
       keeper = ZoneKeeper(
         on: loop, database: try ZoneDatabase(path: self.directory + "/zones.sqlite"), pool: BlockingPool(threads: 2),
-        loops: [server], clock: WorldClock(on: loop))
+        loops: [server], clock: WorldClock(on: loop), hash: TestServer.hash)
       try await keeper.start()
     }
 
@@ -72,6 +72,17 @@ struct ZoneKeeperTests {
     await #expect(throws: ZoneFailure.self) { try await bench.keeper.create(made.zone) }
     #expect(try await bench.ask("www.example") == ["192.0.2.1"])
     #expect(try await bench.keeper.zone(made.zone.name).revision == made.revision)
+  }
+
+  @Test func theCaseOfNamesOutlivesARestart() async throws {
+    let bench = try await Bench()
+    defer { bench.remove() }
+    let made = try await bench.keeper.create(try TestServer.zone("example", "www CNAME host.example.\n"))
+    let change = try ZoneChangeTests.change(.replace, "WWW.example", .cname, ttl: 3600, ["Host.Example."])
+    try await bench.keeper.change(made.zone.name, if: { _ in true }) { try $0.apply([change]) }
+    let again = try await Bench(directory: bench.directory)
+    let set = try await again.keeper.zone(made.zone.name).zone.rrsets[change.key]
+    #expect(set?.name.description == "WWW.example." && set?.records.map(\.data.text) == ["Host.Example."])
   }
 
   @Test func changesOfOneZoneAtOnceAreAllMade() async throws {

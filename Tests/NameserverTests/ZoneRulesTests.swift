@@ -17,23 +17,36 @@ struct ZoneRulesTests {
   ])
   func badDataIsRefusedByName(text: String, record: String) throws {
     let zone = try TestServer.zone("example", text)
-    let violation = #expect(throws: ZoneViolation.self) { try ZoneCompiler.compile(zone) }
+    let violation = #expect(throws: ZoneViolation.self) { try ZoneCompiler.compile(zone, by: TestServer.hash) }
     #expect(violation?.record == record)
   }
 
   @Test func aZoneWithoutSOAIsRefused() {
-    #expect(throws: ZoneViolation.self) { try ZoneCompiler.compile(Zone(name: .root)) }
+    #expect(throws: ZoneViolation.self) { try ZoneCompiler.compile(Zone(name: .root), by: TestServer.hash) }
   }
 
   @Test func disabledRecordsAreNotServed() throws {
     var zone = try TestServer.zone("example", "www A 192.0.2.1\nwww A 192.0.2.2\n")
     let key = RRsetKey(name: try #require(Name("www.example")), type: .a)
     zone.rrsets[key]?.records[0].isDisabled = true
-    var server = TestServer(responder: Responder(ZoneCatalog([try ZoneCompiler.compile(zone)])))
+    var server = try TestServer(serving: [zone])
     #expect(try server.ask("www.example").answers.map(\.data.text) == ["192.0.2.2"])
     zone.rrsets[key]?.records[1].isDisabled = true
-    server = TestServer(responder: Responder(ZoneCatalog([try ZoneCompiler.compile(zone)])))
+    server = try TestServer(serving: [zone])
     #expect(try server.ask("www.example").header.responseCode == .nameError)
+  }
+
+  @Test func aDisabledSOAIsNotTheZones() throws {
+    var zone = try TestServer.zone("example", "")
+    let key = RRsetKey(name: zone.name, type: .soa)
+    let old = RRset.Record(data: try RData(type: .soa, text: "old. old. 9 1 1 1 7"), isDisabled: true)
+    zone.rrsets[key]?.records.insert(old, at: 0)
+    #expect(zone.soa?.serial == 1)
+    var server = try TestServer(serving: [zone])
+    #expect(try server.ask("nothing.example").authorities.map(\.ttl) == [300])
+    zone.advanceSerial(from: 1, date: 20_261_123, seconds: 1)
+    #expect(zone.soa?.serial == 2_026_112_301)
+    #expect(zone.rrsets[key]?.records.first == old)
   }
 
   @Test func zonesOfAnyDepthAreFound() throws {

@@ -5,7 +5,6 @@ struct QueryHead {
   var id: UInt16 = 0
   var opcode = Opcode.query
   var recursionDesired = false
-  var checkingDisabled = false
   var type = RecordType(rawValue: 0)
   var `class` = RecordClass.internet
   /// Where the question section ends; the length of the header when there is no readable question.
@@ -29,15 +28,22 @@ struct QueryHead {
     id = header.id
     opcode = header.opcode
     recursionDesired = header.recursionDesired
-    checkingDisabled = header.checkingDisabled
+    // All is read before anything is refused: a refusal, too, echoes the question and has an OPT if the query had one
+    // (RFC 6891 §6.1.1).
+    let questions = uint16(query, 4)
+    let isWhole = (questions == 0 || questions == 1 && readQuestion(query, &name)) && readRecords(query)
     guard opcode == .query else { return .notImplemented }
-    guard uint16(query, 4) == 1, let length = name.load(query, at: Header.length) else { return .formatError }
+    return questions == 1 && isWhole ? nil : .formatError
+  }
+
+  private mutating func readQuestion(_ query: RawSpan, _ name: inout QueryName) -> Bool {
+    guard let length = name.load(query, at: Header.length) else { return false }
     let fields = Header.length + length
-    guard fields + 4 <= query.byteCount else { return .formatError }
+    guard fields + 4 <= query.byteCount else { return false }
     type = RecordType(rawValue: uint16(query, fields))
     self.class = RecordClass(rawValue: uint16(query, fields + 2))
     questionEnd = fields + 4
-    return readRecords(query) ? nil : .formatError
+    return true
   }
 
   private func octet(_ query: RawSpan, _ offset: Int) -> UInt8 {

@@ -15,6 +15,10 @@ struct QueryName {
   private(set) var length = 1
   /// Labels without the root's.
   private(set) var labelCount = 0
+  private let hash: NameHash
+
+  /// - Parameter hash: that of the zones it is looked up in.
+  init(_ hash: NameHash) { self.hash = hash }
 
   /// Takes the uncompressed name at `offset` of a message; its length, or nil when it is not one.
   mutating func load(_ message: RawSpan, at offset: Int) -> Int? {
@@ -76,14 +80,15 @@ struct QueryName {
   }
 
   private mutating func hashSuffixes() {
-    var hash = NameHash.root
-    hashes[labelCount] = hash
+    var value = NameHash.root
+    hashes[labelCount] = UInt32(truncatingIfNeeded: value)
     var label = labelCount
     while label > 0 {
       label -= 1
       let start = Int(starts[label])
-      for index in start...(start + Int(lower[start])) { hash = NameHash.extend(hash, lower[index]) }
-      hashes[label] = hash
+      // Every octet of an array of octets is initialised.
+      value = hash.extend(value, unsafe lower.span.bytes.extracting(start...start + Int(lower[start])))
+      hashes[label] = UInt32(truncatingIfNeeded: value)
     }
   }
 

@@ -13,10 +13,10 @@ struct Responder {
 
   var catalog: ZoneCatalog
   private(set) var writer = ResponseWriter()
-  private var name = QueryName()
+  private var name: QueryName
+  /// A host whose addresses are looked for in other zones.
+  private var host: QueryName
   private var head = QueryHead()
-  /// Counts queries: which record of an RRset comes first.
-  private var rotation = 0
   private(set) var counters = Counters()
 
   /// What `/metrics` tells of a loop.
@@ -29,7 +29,12 @@ struct Responder {
     var responses: InlineArray<7, UInt64> = .init(repeating: 0)
   }
 
-  init(_ catalog: ZoneCatalog) { self.catalog = catalog }
+  /// - Parameter hash: that by which the zones were compiled.
+  init(_ catalog: ZoneCatalog, by hash: NameHash) {
+    self.catalog = catalog
+    name = QueryName(hash)
+    host = QueryName(hash)
+  }
 
   /// Answers `query` into the writer.
   /// - Returns: octets of the response; 0 for none.
@@ -56,12 +61,11 @@ struct Responder {
   private mutating func answer() {
     if head.version > 0 {
       writer.responseCode = .badVersion
-    } else if head.class != .internet || head.type == .axfr || head.type == .ixfr {
+    } else if head.class != .internet && head.class != .any || head.type == .axfr || head.type == .ixfr {
       writer.responseCode = .refused
     } else if head.type.isMeta, head.type != .any {
       writer.responseCode = .notImplemented
     } else {
-      rotation &+= 1
       lookUp()
     }
   }
@@ -86,7 +90,10 @@ extension Responder {
   private mutating func lookUp() {
     // Where the name looked up stands in the message: first in the question.
     var position = Header.length
+    var trail = Trail()
     for link in 0...Self.maximumLinks {
+      // Going in a circle tells the client nothing new.
+      guard trail.goOn(to: name) else { return }
       // Step 2: the nearest ancestor zone. A DS record belongs to the parent's side of the cut (RFC 4035 §3.1.4.1).
       guard let (zone, apexLabel) = nearestZone() else {
         if link == 0 { writer.responseCode = .refused }
@@ -94,13 +101,14 @@ extension Responder {
       }
       let tree = catalog.trees[zone]
       let apex = position + Int(name.starts[apexLabel])
-      if link == 0 { writer.isAuthoritative = true }
+      // Of all classes nobody knows all (RFC 1035 §6.2).
+      if link == 0 { writer.isAuthoritative = head.class != .any }
       // Step 3: match down, label by label.
-      switch match(tree, apexLabel) {
+      switch match(tree, apexLabel, name) {
       case .delegation(let node):
         return refer(tree, node, apex: apex, position: position, isFirst: link == 0)
       case .redirection(let node):
-        guard let next = redirect(tree, node, apex: apex, position: position) else { return }
+        guard let next = redirect(tree, node, apex: apex, position: position, &trail) else { return }
         position = next
       case .name(let node), .wildcard(let node):
         guard let next = answer(tree, node, apex: apex, position: position) else { return }
@@ -120,7 +128,7 @@ extension Responder {
   }
 
   /// Step 3. The topmost cut above each name is known beforehand, so that it takes one look where the name exists.
-  private func match(_ tree: ZoneTree, _ apexLabel: Int) -> Match {
+  private func match(_ tree: ZoneTree, _ apexLabel: Int, _ name: borrowing QueryName) -> Match {
     var label = 0
     var node = tree.node(name, from: 0)
     while node < 0, label < apexLabel {
@@ -154,13 +162,13 @@ extension Responder {
       deny(tree, apex: apex)
       return nil
     }
-    guard writer.append(tree, set: set, .answer, owner: position, apex: apex, rotation: rotation) else {
+    guard writer.append(tree, set: set, .answer, owner: position, apex: apex) else {
       writer.isTruncated = true
       return nil
     }
     guard isAlias else {
       // Step 6: what the client will ask for next.
-      writer.appendAdditionals(tree, of: set, apex: apex)
+      appendAddresses(tree, of: set, apex: apex)
       return nil
     }
     // QNAME becomes the canonical name, and all begins again.
@@ -184,17 +192,64 @@ extension Responder {
       writer.isTruncated = true
       return
     }
-    writer.appendAdditionals(tree, of: servers, apex: apex)
+    appendAddresses(tree, of: servers, apex: apex)
+  }
+
+  /// Appends the addresses of the hosts that the set written last names, whatever zone served here has them (RFC 1034
+  /// §4.3.2 step 3.b). TC when some are left out without which the referral is useless (RFC 9471 §3.1).
+  private mutating func appendAddresses(_ tree: ZoneTree, of index: Int, apex: Int) {
+    let set = tree.sets[index]
+    for link in Int(set.firstAdditional)..<Int(set.firstAdditional + set.additionalCount) {
+      let additional = tree.additionals[link]
+      let owner = writer.position(of: additional)
+      var isWhole = owner != nil
+      if let owner {
+        switch additional.addresses {
+        case .set(let addresses):
+          isWhole = writer.append(tree, set: Int(addresses), .additional, owner: owner, apex: apex)
+        case .elsewhere(let offset, let length):
+          host.load(tree.octets, at: Int(offset), count: Int(length))
+          isWhole = appendForeignAddresses(owner: owner, isGlue: set.type == .ns)
+        }
+      }
+      if !isWhole, additional.isRequired { writer.isTruncated = true }
+    }
+  }
+
+  /// Appends what the nearest zone knows of `host`; false when it does not fit.
+  private mutating func appendForeignAddresses(owner: Int, isGlue: Bool) -> Bool {
+    guard let (zone, apexLabel) = catalog.nearestZone(host) else { return true }
+    let tree = catalog.trees[zone]
+    var node = -1
+    switch match(tree, apexLabel, host) {
+    case .name(let found), .wildcard(let found): node = found
+    case .delegation: if isGlue { node = tree.node(host, from: 0) }
+    case .redirection, .nothing: break
+    }
+    guard node >= 0 else { return true }
+    let v4 = appendAddresses(tree, .a, at: node, owner: owner)
+    let v6 = appendAddresses(tree, .aaaa, at: node, owner: owner)
+    return v4 && v6
+  }
+
+  private mutating func appendAddresses(_ tree: ZoneTree, _ type: RecordType, at node: Int, owner: Int) -> Bool {
+    let set = tree.set(node, type)
+    // Nothing in an address points at the apex.
+    return set < 0 || writer.append(tree, set: set, .additional, owner: owner, apex: 0)
   }
 
   /// The DNAME, and the CNAME made from it (RFC 6672 §3.1); where the new name stands.
-  private mutating func redirect(_ tree: ZoneTree, _ cut: Int, apex: Int, position: Int) -> Int? {
+  private mutating func redirect(
+    _ tree: ZoneTree, _ cut: Int, apex: Int, position: Int, _ trail: inout Trail
+  ) -> Int? {
     let set = tree.set(cut, .dname)
     let ownerLength = Int(tree.nodes[cut].nameLength)
     let owner = position + name.length - ownerLength
-    guard writer.append(tree, set: set, .answer, owner: owner, apex: apex) else {
-      writer.isTruncated = true
-      return nil
+    if trail.isNew(dname: tree.nodes[cut].hash) {
+      guard writer.append(tree, set: set, .answer, owner: owner, apex: apex) else {
+        writer.isTruncated = true
+        return nil
+      }
     }
     let target = tree.sets[set]
     let label = suffixLabel(ofLength: ownerLength)

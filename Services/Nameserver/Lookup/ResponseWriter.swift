@@ -13,9 +13,13 @@ struct ResponseWriter {
   private var additionals = 0
   /// Where the records of the set written last begin, for the names in them that later ones point at.
   private var positions = [Int32](repeating: 0, count: Self.maximumPositions)
-  private static let maximumPositions = 64
+  /// No RRset has more: each record takes 13 octets at least.
+  private static let maximumPositions = Zone.maximumRRsetLength / 13 + 1
   /// How far a compression pointer reaches (RFC 1035 §4.1.4).
   private static let reach = 0x4000
+  /// Which record comes first, for RRsets by their index: one count for all would stand still for a client that always
+  /// asks for two things in turn, as for A and AAAA.
+  private var turns = InlineArray<64, UInt32>(repeating: 0)
 
   var isAuthoritative = false
   var isTruncated = false
@@ -47,7 +51,7 @@ struct ResponseWriter {
     responseCode = .noError
   }
 
-  /// Fills in the header and appends OPT.
+  /// Fills in the header and appends OPT. CD is for validating resolvers and not echoed (RFC 4035 §3.1.6).
   mutating func finish(_ query: QueryHead) {
     if isTruncated, !isReferral {
       // What is there is incomplete: the client asks again by TCP and needs none of it.
@@ -62,7 +66,6 @@ struct ResponseWriter {
     header.isAuthoritative = isAuthoritative
     header.isTruncated = isTruncated
     header.recursionDesired = query.recursionDesired
-    header.checkingDisabled = query.checkingDisabled
     header.responseCode = responseCode
     put(header.flags, at: 2)
     put(UInt16(questionEnd > Header.length ? 1 : 0), at: 4)
@@ -90,17 +93,22 @@ struct ResponseWriter {
   /// - Parameters:
   ///   - owner: where the owner's name stands.
   ///   - apex: where the zone's name stands.
-  ///   - rotation: which record comes first.
-  mutating func append(
-    _ tree: ZoneTree, set index: Int, _ section: Section, owner: Int, apex: Int, rotation: Int = 0
-  ) -> Bool {
+  mutating func append(_ tree: ZoneTree, set index: Int, _ section: Section, owner: Int, apex: Int) -> Bool {
     let set = tree.sets[index]
     guard count + Int(set.length) <= limit else { return false }
     let total = Int(set.recordCount)
-    var next = total > 1 ? rotation % total : 0
-    for _ in 0..<total {
+    var next = total > 1 ? turn(of: index, total) : 0
+    var first = Int(set.firstRecord)
+    var suffix = 0
+    for turn in 0..<total {
       if section != .additional, next < Self.maximumPositions { positions[next] = Int32(count) }
-      append(tree, tree.records[Int(set.firstRecord) + next], owner: owner, apex: apex)
+      let record = tree.records[first + next]
+      if turn == 0, set.firstFollower >= 0 {
+        // A chain and this record end well within a pointer's reach.
+        suffix = count + Int(record.suffix)
+        first = Int(set.firstFollower)
+      }
+      append(tree, record, owner: owner, apex: apex, suffix: suffix)
       next = next + 1 == total ? 0 : next + 1
     }
     switch section {
@@ -111,7 +119,15 @@ struct ResponseWriter {
     return true
   }
 
-  private mutating func append(_ tree: ZoneTree, _ record: ZoneTree.EncodedRecord, owner: Int, apex: Int) {
+  private mutating func turn(of set: Int, _ count: Int) -> Int {
+    let slot = set % turns.count
+    defer { turns[slot] &+= 1 }
+    return Int(turns[slot]) % count
+  }
+
+  private mutating func append(
+    _ tree: ZoneTree, _ record: ZoneTree.EncodedRecord, owner: Int, apex: Int, suffix: Int
+  ) {
     let start = count
     let length = Int(record.length)
     precondition(start + length <= bytes.count && Int(record.offset) + length <= tree.octets.count)
@@ -122,31 +138,23 @@ struct ResponseWriter {
       }
     }
     put(0xC000 | UInt16(truncatingIfNeeded: owner), at: start)
-    if record.pointers.0 != 0 { point(record.pointers.0, from: start, owner: owner, apex: apex) }
-    if record.pointers.1 != 0 { point(record.pointers.1, from: start, owner: owner, apex: apex) }
+    if record.pointers.0 != 0 { point(record.pointers.0, from: start, owner, apex, suffix) }
+    if record.pointers.1 != 0 { point(record.pointers.1, from: start, owner, apex, suffix) }
     count = start + length
   }
 
-  private mutating func point(_ pointer: UInt16, from start: Int, owner: Int, apex: Int) {
-    let isToOwner = pointer & ZoneTree.EncodedRecord.toOwner != 0
-    let offset = start + Int(pointer & ~ZoneTree.EncodedRecord.toOwner)
-    put(0xC000 | UInt16(truncatingIfNeeded: isToOwner ? owner : apex), at: offset)
+  private mutating func point(_ pointer: UInt16, from start: Int, _ owner: Int, _ apex: Int, _ suffix: Int) {
+    typealias Record = ZoneTree.EncodedRecord
+    let isToOwner = pointer & Record.toOwner != 0
+    let target = pointer & Record.toSuffix != 0 ? suffix : isToOwner ? owner : apex
+    let offset = start + Int(pointer & ~(Record.toOwner | Record.toSuffix))
+    put(0xC000 | UInt16(truncatingIfNeeded: target), at: offset)
   }
 
-  /// Appends the addresses that belong to a set just written; TC when glue is left out without which the referral is
-  /// useless.
-  mutating func appendAdditionals(_ tree: ZoneTree, of index: Int, apex: Int) {
-    let set = tree.sets[index]
-    for link in Int(set.firstAdditional)..<Int(set.firstAdditional + set.additionalCount) {
-      let additional = tree.additionals[link]
-      let record = Int(additional.record)
-      guard record < Self.maximumPositions else { continue }
-      let owner = Int(positions[record] + additional.nameOffset)
-      guard owner < Self.reach else { continue }
-      if !append(tree, set: Int(additional.set), .additional, owner: owner, apex: apex), additional.isRequired {
-        isTruncated = true
-      }
-    }
+  /// Where a host's name stands in the set written last; nil when no pointer reaches it.
+  func position(of additional: ZoneTree.Additional) -> Int? {
+    let position = Int(positions[Int(additional.record)] + additional.nameOffset)
+    return position < Self.reach ? position : nil
   }
 
   /// Appends the CNAME that a DNAME stands for (RFC 6672 §3.1): the DNAME's TTL, the new name whole.

@@ -17,12 +17,14 @@ actor DNSLoop: DatagramOwner {
   private var listeners: [TCPListener] = []
   private var sessions: [ObjectIdentifier: TCPSession] = [:]
   private var connections: [IPAddress: Int] = [:]
+  /// Its memory is used for the answers of every connection.
+  private var output: [UInt8] = []
 
-  init(on loop: EventLoop, limits: ServerLimits, metrics: ServerMetrics) {
+  init(on loop: EventLoop, limits: ServerLimits, metrics: ServerMetrics, hash: NameHash) {
     self.loop = loop
     self.limits = limits
     self.metrics = metrics
-    responder = Responder(ZoneCatalog([]))
+    responder = Responder(ZoneCatalog([]), by: hash)
   }
 
   /// Serves another state of the zones from now on. When this returns, no answer comes from the old one.
@@ -62,12 +64,27 @@ actor DNSLoop: DatagramOwner {
     unsafe batch.reply(index, responder.writer.bytes.span.bytes.extracting(0..<count))
   }
 
-  /// Answers every whole query of a connection's octets, each of which has its length before it (RFC 1035 §4.2.2).
-  /// - Parameter output: the answers are appended to it, framed alike.
-  /// - Returns: how many octets were whole queries.
+  /// Answers the whole queries of a connection's octets, each of which has its length before it (RFC 1035 §4.2.2), for
+  /// as long as the client takes the answers: a small query may have a large one.
+  /// - Returns: how many octets were whole queries that need no answer any more.
+  func answer(_ octets: RawSpan, on stream: TCPStream) -> Int {
+    var used = 0
+    while !stream.isCongested {
+      output.removeAll(keepingCapacity: true)
+      let count = respond(stream: octets.extracting(used..<octets.byteCount), into: &output)
+      if count == 0 { break }
+      used += count
+      // Every octet of an array of octets is initialised.
+      unsafe stream.write(output.span.bytes)
+    }
+    report()
+    return used
+  }
+
+  /// - Parameter output: the answers are appended to it, framed alike, until it has `limits.burst` octets.
   func respond(stream octets: RawSpan, into output: inout [UInt8]) -> Int {
     var offset = 0
-    while offset + 2 <= octets.byteCount {
+    while output.count < limits.burst, offset + 2 <= octets.byteCount {
       let high = unsafe octets.unsafeLoad(fromByteOffset: offset, as: UInt8.self)
       let low = unsafe octets.unsafeLoad(fromByteOffset: offset + 1, as: UInt8.self)
       let end = offset + 2 + Int(high) << 8 + Int(low)
@@ -80,7 +97,6 @@ actor DNSLoop: DatagramOwner {
       }
       offset = end
     }
-    report()
     return offset
   }
 
@@ -109,7 +125,7 @@ actor DNSLoop: DatagramOwner {
     connections[address] = left > 0 ? left : nil
   }
 
-  /// Stops serving: what was received is answered, then all is closed.
+  /// Stops serving: what is answered still leaves, then all is closed.
   func drain() async {
     for listener in listeners { await listener.drain() }
     for session in sessions.values { await session.finish() }

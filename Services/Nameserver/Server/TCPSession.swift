@@ -13,10 +13,9 @@ actor TCPSession: StreamOwner {
   private let idleTime: Duration
   private var lastQuery: Instant
   private var idleTimer: TimerID?
-  /// The beginning of a message whose rest has not come.
+  /// The beginning of a message whose rest has not come, or what waits until the client has read the answers before.
+  /// At most one read and one message.
   private var input: [UInt8] = []
-  /// Its memory is used for the answers of every turn.
-  private var output: [UInt8] = []
 
   init(_ stream: TCPStream, of server: DNSLoop, idleTime: Duration) {
     self.stream = stream
@@ -52,31 +51,36 @@ actor TCPSession: StreamOwner {
   }
 
   func received(_ octets: RawSpan) {
-    var answers: [UInt8] = []
-    swap(&answers, &output)
     if input.isEmpty {
-      let used = server.assumeIsolated { $0.respond(stream: octets, into: &answers) }
+      let used = answer(octets)
       if used < octets.byteCount {
         unsafe octets.extracting(used..<octets.byteCount).withUnsafeBytes { unsafe input.append(contentsOf: $0) }
       }
     } else {
       unsafe octets.withUnsafeBytes { unsafe input.append(contentsOf: $0) }
-      // Every octet of an array of octets is initialised.
-      let whole = unsafe input.span.bytes
-      let used = server.assumeIsolated { $0.respond(stream: whole, into: &answers) }
-      input.removeFirst(used)
+      answerInput()
     }
-    if !answers.isEmpty {
-      lastQuery = loop.now
-      unsafe stream.write(answers.span.bytes)
-      answers.removeAll(keepingCapacity: true)
-    }
-    swap(&answers, &output)
     // A client that sends queries and does not read the answers has to wait.
     if stream.isCongested { stream.pauseReading() }
   }
 
-  func drained() { stream.resumeReading() }
+  func drained() {
+    answerInput()
+    if !stream.isCongested { stream.resumeReading() }
+  }
+
+  private func answerInput() {
+    // Every octet of an array of octets is initialised.
+    input.removeFirst(unsafe answer(input.span.bytes))
+    if input.isEmpty { input = [] }
+  }
+
+  private func answer(_ octets: RawSpan) -> Int {
+    let before = stream.pendingOctets
+    let used = server.assumeIsolated { $0.answer(octets, on: stream) }
+    if stream.pendingOctets > before { lastQuery = loop.now }
+    return used
+  }
 
   func peerFinished() { finish() }
 

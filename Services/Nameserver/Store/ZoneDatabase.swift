@@ -94,7 +94,7 @@ struct ZoneDatabase: Sendable {
         """, zone, new.zone.kind, new.zone.account, new.zone.soaEditAPI, new.revision)
       let before = old?.zone.rrsets ?? [:]
       for key in before.keys where new.zone.rrsets[key] == nil { try ZoneDatabase.remove(key, zone, connection) }
-      for (key, set) in new.zone.rrsets where before[key] != set {
+      for (key, set) in new.zone.rrsets where before[key]?.isWritten(as: set) != true {
         if before[key] != nil { try ZoneDatabase.remove(key, zone, connection) }
         try ZoneDatabase.insert(set, zone, connection)
       }

@@ -21,25 +21,31 @@ actor ZoneKeeper {
   private let pool: BlockingPool
   private let loops: [DNSLoop]
   private let clock: WorldClock
+  private let hash: NameHash
   private var zones: [Name: StoredZone] = [:]
   private var trees: [Name: ZoneTree] = [:]
   private var version = 0
   private var busy: Set<Name> = []
   private var waiting: [Name: [CheckedContinuation<Void, Never>]] = [:]
 
-  init(on loop: EventLoop, database: ZoneDatabase, pool: BlockingPool, loops: [DNSLoop], clock: WorldClock) {
+  /// - Parameter hash: that of the loops.
+  init(
+    on loop: EventLoop, database: ZoneDatabase, pool: BlockingPool, loops: [DNSLoop], clock: WorldClock,
+    hash: NameHash
+  ) {
     self.loop = loop
     self.database = database
     self.pool = pool
     self.loops = loops
     self.clock = clock
+    self.hash = hash
   }
 
   /// Reads all zones and serves them.
   func start() async throws {
-    let database = database
+    let (database, hash) = (database, hash)
     let loaded = try await pool.run {
-      try database.load().map { (stored: $0, tree: try ZoneCompiler.compile($0.zone)) }
+      try database.load().map { (stored: $0, tree: try ZoneCompiler.compile($0.zone, by: hash)) }
     }
     for (stored, tree) in loaded {
       zones[stored.zone.name] = stored
@@ -106,7 +112,8 @@ actor ZoneKeeper {
   }
 
   private func commit(_ zone: Zone, replacing old: StoredZone?) async throws -> StoredZone {
-    let tree = try await pool.run { try ZoneCompiler.compile(zone) }
+    let hash = hash
+    let tree = try await pool.run { try ZoneCompiler.compile(zone, by: hash) }
     let new = StoredZone(zone: zone, revision: (old?.revision ?? clock.now.milliseconds) + 1)
     try await database.save(new, replacing: old)
     zones[zone.name] = new

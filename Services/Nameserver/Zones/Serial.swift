@@ -13,7 +13,7 @@ enum Serial {
   ///   - seconds: since 1970.
   static func next(after serial: UInt32, policy: String, date: UInt32, seconds: Int64) -> UInt32 {
     let candidate: UInt32
-    switch policy.uppercased() {
+    switch policy {
     case "EPOCH": candidate = UInt32(truncatingIfNeeded: seconds)
     case "DEFAULT": candidate = date &* 100 &+ 1
     default: candidate = serial &+ 1
@@ -23,11 +23,13 @@ enum Serial {
 }
 
 extension Zone {
-  /// Gives the SOA a newer serial than `old`, unless a client has done so itself.
+  /// Gives the SOA a newer serial than `old`, unless a client has done so itself or sees to it alone.
   mutating func advanceSerial(from old: UInt32, date: UInt32, seconds: Int64) {
     let key = RRsetKey(name: name, type: .soa)
-    guard var soa, !Serial.isNewer(soa.serial, than: old) else { return }
+    guard !["", "OFF"].contains(soaEditAPI), var soa, !Serial.isNewer(soa.serial, than: old),
+      let served = rrsets[key]?.records.firstIndex(where: { !$0.isDisabled })
+    else { return }
     soa.serial = Serial.next(after: old, policy: soaEditAPI, date: date, seconds: seconds)
-    rrsets[key]?.records = [RRset.Record(data: .soa(soa))]
+    rrsets[key]?.records[served].data = .soa(soa)
   }
 }

@@ -32,6 +32,12 @@ struct RRset: Hashable, Sendable {
   var key: RRsetKey { RRsetKey(name: name, type: type) }
   /// What is served.
   var active: [RData] { records.lazy.filter { !$0.isDisabled }.map(\.data) }
+
+  /// Equal to the letter: names that differ in case are equal otherwise.
+  func isWritten(as other: RRset) -> Bool {
+    self == other && name.wire == other.name.wire
+      && zip(records, other.records).allSatisfy { $0.data.wire == $1.data.wire }
+  }
 }
 
 /// A zone as it is administered. What is served is the `ZoneTree` made of it.
@@ -40,7 +46,8 @@ struct Zone: Sendable {
   /// How the API calls it: "Native", "Master", …; all are served alike.
   var kind: String
   var account = ""
-  /// How the serial advances: "" and "DEFAULT" by one or to today's date, "INCREASE" by one, "EPOCH" to the time.
+  /// How the serial advances: "DEFAULT" by one or to today's date, "INCREASE" by one, "EPOCH" to the time, "OFF" and ""
+  /// not at all.
   var soaEditAPI = "DEFAULT"
   var rrsets: [RRsetKey: RRset] = [:]
 
@@ -49,9 +56,9 @@ struct Zone: Sendable {
     self.kind = kind
   }
 
-  /// The SOA at the apex, and its RRset's TTL.
+  /// The SOA that is served.
   var soa: SOA? {
-    guard case .soa(let soa)? = rrsets[RRsetKey(name: name, type: .soa)]?.records.first?.data else { return nil }
+    guard case .soa(let soa)? = rrsets[RRsetKey(name: name, type: .soa)]?.active.first else { return nil }
     return soa
   }
 

@@ -17,7 +17,7 @@ final class ZoneCatalog: Sendable {
     var table = [Int32](repeating: 0, count: capacity)
     var depths: (UInt64, UInt64) = (0, 0)
     for (index, tree) in trees.enumerated() {
-      var slot = NameHash.slot(tree.nodes[0].hash, mask: mask)
+      var slot = Int(tree.nodes[0].hash) & mask
       while table[slot] != 0 { slot = (slot + 1) & mask }
       table[slot] = Int32(index + 1)
       let depth = tree.name.labelCount
@@ -38,7 +38,7 @@ final class ZoneCatalog: Sendable {
       let depth = name.labelCount - label
       let bits = depth < 64 ? depths.0 >> UInt64(depth) : depths.1 >> UInt64(depth - 64)
       if bits & 1 != 0 {
-        var slot = NameHash.slot(name.hashes[label], mask: mask)
+        var slot = Int(name.hashes[label]) & mask
         while table[slot] != 0 {
           let index = Int(table[slot]) - 1
           if hashes[index] == name.hashes[label], trees[index].node(name, from: label) == 0 { return (index, label) }

@@ -3,6 +3,7 @@ import DNSWire
 /// Turns an administered zone into what is served.
 struct ZoneCompiler {
   private let zone: Zone
+  private let hash: NameHash
   private var nodes: [ZoneTree.Node] = []
   private var parents: [Int32] = []
   private var sets: [ZoneTree.EncodedSet] = []
@@ -11,15 +12,19 @@ struct ZoneCompiler {
   private var octets: [UInt8] = []
   private var indices: [Name: Int] = [:]
 
-  private init(_ zone: Zone) { self.zone = zone }
+  private init(_ zone: Zone, _ hash: NameHash) {
+    self.zone = zone
+    self.hash = hash
+  }
 
+  /// - Parameter hash: the same for all zones that are served together.
   /// - Throws: what `Zone.validate` says.
-  static func compile(_ zone: Zone) throws(ZoneViolation) -> ZoneTree {
+  static func compile(_ zone: Zone, by hash: NameHash) throws(ZoneViolation) -> ZoneTree {
     try zone.validate()
     guard let soa = zone.soa, let authority = zone.rrsets[RRsetKey(name: zone.name, type: .soa)] else {
       throw ZoneViolation(zone.name, .soa, "a zone has exactly one SOA record, at its apex")
     }
-    var compiler = ZoneCompiler(zone)
+    var compiler = ZoneCompiler(zone, hash)
     compiler.addNode(zone.name)
     let served = zone.sortedRRsets.filter { !$0.active.isEmpty }
     for set in served { compiler.addNode(set.name) }
@@ -47,7 +52,7 @@ struct ZoneCompiler {
     indices[name] = index
     parents.append(Int32(parent))
     nodes.append(
-      ZoneTree.Node(hash: NameHash.of(wire), nameOffset: Int32(octets.count), nameLength: Int16(wire.count)))
+      ZoneTree.Node(hash: hash.of(name), nameOffset: Int32(octets.count), nameLength: Int16(wire.count)))
     octets += wire
     if name.isWildcard, parent >= 0 { nodes[parent].wildcard = Int32(index) }
   }
@@ -65,7 +70,8 @@ struct ZoneCompiler {
   private mutating func encode(_ set: RRset) -> Int {
     var encoded = ZoneTree.EncodedSet(
       type: set.type, recordCount: 0, firstRecord: Int32(records.count), length: 0)
-    for data in set.active {
+    let active = set.active
+    for data in active {
       switch data {
       case .cname(let target), .dname(let target):
         encoded.targetOffset = Int32(octets.count)
@@ -78,11 +84,41 @@ struct ZoneCompiler {
       encoded.recordCount += 1
       encoded.length += record.length
     }
+    if let suffix = sharedSuffix(of: active, owner: set.name) {
+      encoded.firstFollower = Int32(records.count)
+      encoded.length = 0
+      for (index, data) in active.enumerated() {
+        let lead = Int(encoded.firstRecord) + index
+        let follower = encode(data, of: set, sharing: suffix)
+        // Up to the pointer both are the same.
+        records[lead].suffix = Int16(follower.length - 2)
+        encoded.length += index == 0 ? records[lead].length : follower.length
+        records.append(follower)
+      }
+    }
     sets.append(encoded)
     return sets.count - 1
   }
 
-  private mutating func encode(_ data: RData, of set: RRset) -> ZoneTree.EncodedRecord {
+  /// The longest end that the names in a set's data have in common, where to point at it saves more than to point at the
+  /// owner or the apex: name servers of one provider, outside the zone.
+  private func sharedSuffix(of data: [RData], owner: Name) -> Name? {
+    let names = data.compactMap { datum -> Name? in
+      switch datum {
+      case .ns(let name), .ptr(let name), .mx(_, let name): name
+      default: nil
+      }
+    }
+    guard data.count > 1, names.count == data.count, var suffix = names.first else { return nil }
+    for name in names {
+      while !name.isAtOrBelow(suffix) { suffix = suffix.parent ?? .root }
+    }
+    return suffix.isRoot || owner.isAtOrBelow(suffix) ? nil : suffix
+  }
+
+  private mutating func encode(
+    _ data: RData, of set: RRset, sharing suffix: Name? = nil
+  ) -> ZoneTree.EncodedRecord {
     let start = octets.count
     var record = ZoneTree.EncodedRecord(offset: Int32(start), length: 0)
     append(UInt16(0))
@@ -94,10 +130,10 @@ struct ZoneCompiler {
     let dataStart = octets.count
     switch data {
     case .ns(let name), .ptr(let name):
-      record.pointers.0 = append(name, owner: set.name, from: start)
+      record.pointers.0 = append(name, owner: set.name, from: start, sharing: suffix)
     case .mx(let preference, let exchange):
       append(preference)
-      record.pointers.0 = append(exchange, owner: set.name, from: start)
+      record.pointers.0 = append(exchange, owner: set.name, from: start, sharing: suffix)
     case .soa(let soa):
       record.pointers.0 = append(soa.primary, owner: set.name, from: start)
       record.pointers.1 = append(soa.mailbox, owner: set.name, from: start)
@@ -123,7 +159,12 @@ struct ZoneCompiler {
   }
 
   /// A name in RDATA; what `EncodedRecord.pointers` says of it.
-  private mutating func append(_ name: Name, owner: Name, from start: Int) -> UInt16 {
+  private mutating func append(_ name: Name, owner: Name, from start: Int, sharing suffix: Name? = nil) -> UInt16 {
+    if let suffix {
+      octets += name.wire.dropLast(suffix.wire.count)
+      append(UInt16(0))
+      return UInt16(octets.count - start - 2) | ZoneTree.EncodedRecord.toSuffix
+    }
     // A wildcard's owner is the name that was asked for, which the data is not below.
     let base = !owner.isWildcard && name.isAtOrBelow(owner) ? owner : zone.name
     guard !base.isRoot, name.isAtOrBelow(base) else {
@@ -154,33 +195,66 @@ struct ZoneCompiler {
 
   private func has(_ type: RecordType, _ node: Int) -> Bool { set(type, node) != nil }
 
-  /// Finds the addresses that the zone knows of the hosts that NS, MX and SRV records name.
+  /// Finds the addresses of the hosts that NS, MX and SRV records name.
   private mutating func linkAddresses(_ served: [RRset]) {
     for (index, set) in served.enumerated() {
       guard let node = indices[set.name] else { continue }
-      let isDelegation = set.type == .ns && node != 0
+      var seen: Set<Name> = []
       var links: [ZoneTree.Additional] = []
       for (position, data) in set.active.enumerated() {
-        let (host, offset): (Name, Int32)
+        let (host, offset): (Name, Int)
         switch data {
         case .ns(let name): (host, offset) = (name, 12)
         case .mx(_, let name): (host, offset) = (name, 14)
         case .srv(let srv): (host, offset) = (srv.target, 18)
         default: continue
         }
-        // Only name servers may be named by addresses that the zone has no authority over: that is what glue is.
-        guard let target = indices[host], set.type == .ns || nodes[target].cut < 0 else { continue }
-        for type in [RecordType.a, .aaaa] {
-          guard let addresses = self.set(type, target) else { continue }
-          links.append(
-            ZoneTree.Additional(
-              record: Int32(position), nameOffset: offset, set: Int32(addresses),
-              isRequired: isDelegation && host.isAtOrBelow(set.name)))
+        // The root says that there is no host (RFC 2782, RFC 7505 §3); a host named twice has its addresses once.
+        guard !host.isRoot, seen.insert(host).inserted else { continue }
+        let record = records[Int(sets[index].firstRecord) + position]
+        let isRequired = set.type == .ns && node != 0 && host.isAtOrBelow(set.name)
+        links += addresses(of: host, at: Int(record.offset) + offset, in: record, isGlue: set.type == .ns).map {
+          ZoneTree.Additional(
+            record: Int32(position), nameOffset: Int32(offset), addresses: $0, isRequired: isRequired)
         }
       }
       sets[index].firstAdditional = Int32(additionals.count)
       sets[index].additionalCount = Int32(links.count)
+      // What the delegation needs comes before what only helps (RFC 9471 §3).
       additionals += links.filter(\.isRequired) + links.filter { !$0.isRequired }
     }
+  }
+
+  /// - Parameters:
+  ///   - place: where the name stands in `octets`, in `record`.
+  ///   - isGlue: addresses that the zone has no authority over will do as well, as only name servers' may.
+  private mutating func addresses(
+    of host: Name, at place: Int, in record: ZoneTree.EncodedRecord, isGlue: Bool
+  ) -> [ZoneTree.Addresses] {
+    if let encloser = closestEncloser(host) {
+      let hasAuthority = nodes[encloser].cut < 0
+      let node = indices[host] ?? (hasAuthority && nodes[encloser].wildcard >= 0 ? Int(nodes[encloser].wildcard) : nil)
+      if let node, isGlue || nodes[node].cut < 0 {
+        let sets = [RecordType.a, .aaaa].compactMap { set($0, node) }
+        if !sets.isEmpty { return sets.map { .set(Int32($0)) } }
+      }
+      // Nobody else can know of it.
+      if hasAuthority { return [] }
+    }
+    // A name that is stored whole is not stored twice.
+    if record.pointers.0 == 0 { return [.elsewhere(offset: Int32(place), length: Int32(host.wire.count))] }
+    octets += host.wire
+    return [.elsewhere(offset: Int32(octets.count - host.wire.count), length: Int32(host.wire.count))]
+  }
+
+  /// RFC 4592 §3.3.1; nil for a name outside the zone.
+  private func closestEncloser(_ name: Name) -> Int? {
+    var name = name
+    while name.isAtOrBelow(zone.name) {
+      if let node = indices[name] { return node }
+      guard let parent = name.parent else { break }
+      name = parent
+    }
+    return nil
   }
 }

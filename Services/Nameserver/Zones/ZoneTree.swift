@@ -27,6 +27,8 @@ final class ZoneTree: Sendable {
     var type: RecordType
     var recordCount: Int32
     var firstRecord: Int32
+    /// The same records as they are written after another one of the set, whose name ends as theirs do; -1 for none.
+    var firstFollower: Int32 = -1
     /// All records, each with two octets for its owner.
     var length: Int32
     var firstAdditional: Int32 = 0
@@ -39,20 +41,30 @@ final class ZoneTree: Sendable {
   struct EncodedRecord {
     var offset: Int32
     var length: Int32
-    /// Where pointers stand, counted from the record's first octet; 0 for none. The highest bit: to the owner, else
-    /// to the apex.
+    /// Where pointers stand, counted from the record's first octet; 0 for none. The highest bits: to the owner, or to the
+    /// set's shared suffix, else to the apex.
     var pointers: (UInt16, UInt16) = (0, 0)
+    /// Where the suffix stands that the names of the set share.
+    var suffix: Int16 = 0
     static let toOwner: UInt16 = 0x8000
+    static let toSuffix: UInt16 = 0x4000
   }
 
   /// Addresses that go with a record (RFC 1034 §4.3.2 step 6, RFC 9471).
   struct Additional {
-    /// Which record of the set names the owner, and where in it that name stands.
+    /// Which record of the set names the host, and where in it that name stands.
     var record: Int32
     var nameOffset: Int32
-    var set: Int32
+    var addresses: Addresses
     /// Without this glue the delegation can't be followed.
     var isRequired: Bool
+  }
+
+  enum Addresses {
+    /// An RRset of this zone.
+    case set(Int32)
+    /// What another zone served here knows of the host, whose name is in `octets`.
+    case elsewhere(offset: Int32, length: Int32)
   }
 
   let name: Name
@@ -84,7 +96,7 @@ final class ZoneTree: Sendable {
     let mask = capacity - 1
     var table = [Int32](repeating: 0, count: capacity)
     for (index, node) in nodes.enumerated() {
-      var slot = NameHash.slot(node.hash, mask: mask)
+      var slot = Int(node.hash) & mask
       while table[slot] != 0 { slot = (slot + 1) & mask }
       table[slot] = Int32(index + 1)
     }
@@ -97,7 +109,7 @@ final class ZoneTree: Sendable {
     let hash = name.hashes[label]
     let start = Int(name.starts[label])
     let length = name.length - start
-    var slot = NameHash.slot(hash, mask: mask)
+    var slot = Int(hash) & mask
     while true {
       let entry = Int(table[slot]) - 1
       if entry < 0 { return -1 }
