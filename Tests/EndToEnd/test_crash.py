@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+import requests
 import zones
 from harness import eventually
 from smtp import Line
@@ -130,6 +131,83 @@ def test_zones_outlive_kill(net):
     server.start()
     names = {rrset["name"] for rrset in server.ask("GET", path)["rrsets"]}
     assert {f"h{number}.hamburger.edu." for number in range(20)} <= names
+
+
+class Registrants:
+    """Eight who register numbered names until told to stop; `acknowledged` has those answered with 201 or 202."""
+
+    def __init__(self, registrar):
+        self.registrar = registrar
+        self.acknowledged = []
+        self.stopping = threading.Event()
+        self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(8)]
+        for thread in self.threads:
+            thread.start()
+
+    def work(self, number):
+        http = requests.Session()
+        http.trust_env = False
+        http.headers["Authorization"] = self.registrar.http.headers["Authorization"]
+        count = 0
+        while not self.stopping.is_set():
+            name = f"n{number}-{count}.com"
+            order = {"name": name, "years": 1, "name_servers": [{"name": f"dns1.{name}", "addresses": ["192.0.2.1"]}]}
+            try:
+                answer = http.post(
+                    f"{self.registrar.url}/v1/domains", json=order, headers={"Idempotency-Key": name}, timeout=30)
+            except requests.RequestException:
+                # Whether it was taken is not known: the same order goes out again.
+                time.sleep(0.05)
+                continue
+            assert answer.status_code in (201, 202), answer.text
+            self.acknowledged.append(name)
+            count += 1
+
+    def stop(self):
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+
+def test_registrar_and_its_zone_killed_while_names_are_registered(net):
+    zone = zones.SOA + "@ NS ns\nns A 127.N.10.1\n"
+    server = net.nameserver("tld", 8051, {"com.": zone}, "10.1")
+    registrar = net.start("registrar", "registrar", 8056, "--tld", f"com={server.url}")
+    registrants = Registrants(registrar)
+    try:
+        for victim in [registrar, server, registrar, server, registrar]:
+            before = len(registrants.acknowledged)
+            eventually(lambda: len(registrants.acknowledged), lambda count: count > before + 40)
+            victim.kill()
+            if victim is server:
+                # Orders go on being taken while nobody can carry them out.
+                before = len(registrants.acknowledged)
+                eventually(lambda: len(registrants.acknowledged), lambda count: count > before + 8)
+            victim.start()
+    finally:
+        registrants.stop()
+
+    def unfinished():
+        # What the dead neighbour put off is due again by the world's clock; nobody waits for that here.
+        clock = registrar.ask("GET", "/v1/clock")["offset_seconds"]
+        registrar.ask("PUT", "/v1/clock", json={"offset_seconds": clock + 60})
+        found, page = {}, registrar.ask("GET", "/v1/domains?limit=1000")
+        while True:
+            found |= {item["name"]: item["status"] for item in page["items"]}
+            if "next" not in page:
+                break
+            page = registrar.ask("GET", f"/v1/domains?limit=1000&cursor={page['next']}")
+        lost = [name for name in registrants.acknowledged if name not in found]
+        assert not lost, f"{len(lost)} lost: {lost[:5]}"
+        return [name for name, status in found.items() if status != "active"]
+
+    eventually(unfinished, lambda names: not names)
+    rrsets = server.ask("GET", "/api/v1/servers/localhost/zones/com.")["rrsets"]
+    delegated = {rrset["name"] for rrset in rrsets if rrset["type"] == "NS"}
+    glue = {rrset["name"] for rrset in rrsets if rrset["type"] == "A"}
+    missing = [
+        name for name in registrants.acknowledged if f"{name}." not in delegated or f"dns1.{name}." not in glue]
+    assert len(registrants.acknowledged) > 200 and not missing, f"{len(missing)} not published: {missing[:5]}"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a small file system is mounted, which needs root")
