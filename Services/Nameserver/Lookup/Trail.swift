@@ -1,6 +1,7 @@
 /// The names that a chain of aliases has come by, each told by its keyed hash: that two meet is less likely than that the
 /// memory errs, and the client would only have to follow the rest of the chain itself.
 struct Trail {
+  // One more than the links that are followed.
   private var names = InlineArray<17, UInt32>(repeating: 0)
   private var count = 0
   private var dnames = InlineArray<17, UInt32>(repeating: 0)

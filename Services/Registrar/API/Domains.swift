@@ -26,7 +26,8 @@ extension RegistrarAPI {
     } catch let error as RuleError {
       reason = error.reason
     } catch let error as ZoneError {
-      throw Problem(error.kind == .unavailable ? 503 : 502, "Nobody can tell now: \(error)")
+      // Strangers ask this, and how the zone's server is reached is not for them.
+      throw Problem(error.kind == .unavailable ? 503 : 502, "The top-level domain's server can't say now.")
     }
     return try .encode(Bodies.Availability(name: name.text, available: reason == nil, reason: reason))
   }
