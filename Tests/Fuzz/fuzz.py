@@ -30,8 +30,8 @@ TARGETS = {
     "HTTPRequest": (["HTTPWire"], []),
     "MIMEMessage": (["MailWire"], []),
     "SMTPDialogue": (["MailWire"], [*SMTP, *LINES]),
-    "SMTPReplies": (["MailWire"], [f"Services/Mail/Queue/{file}.swift" for file in [
-        "DeliveryVerdict", "Dialogue", "SMTPClientSession", "SMTPPatience"]]),
+    "SMTPReplies": (["MailWire"], ["Services/Mail/Mailbox/String+Cut.swift", *[f"Services/Mail/Queue/{file}.swift" for file in [
+        "DeliveryVerdict", "Dialogue", "SMTPClientSession", "SMTPPatience"]]]),
     "POP3Dialogue": (["MailWire"], ["Services/Mail/POP3/POP3Session.swift", *LINES]),
 }
 # The package's own language settings, without those that only forbid.

@@ -5,8 +5,10 @@ import MailWire
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
   let input = unsafe octets(data, count)
-  let whole = delivery([input])
-  require(whole == delivery(input.map { [$0] }), "a cut changes nothing")
+  // Line by line, for a reply that comes before its command has gone out is another one than a reply that comes after it.
+  let lines = input.split(separator: 0x0A, omittingEmptySubsequences: false).map { Array($0) + [0x0A] }
+  require(delivery(lines) == delivery(lines.joined().map { [$0] }), "a cut within a line changes nothing")
+  _ = delivery([input])
   return 0
 }
 
@@ -24,15 +26,16 @@ private func delivery(_ pieces: [[UInt8]]) -> Outcome {
   ]
   var open = 0
   func work() {
-    if session.phase == .ready, !letters.isEmpty {
+    while true {
+      if let verdicts = session.takeVerdicts() {
+        require(verdicts.count == open, "one verdict for each recipient")
+        outcome.verdicts.append(verdicts.map { "\($0.kind) \($0.status)" })
+        open = 0
+      }
+      guard session.phase == .ready, !letters.isEmpty else { break }
       let next = letters.removeFirst()
       open = next.recipients.count
       session.begin(next)
-    }
-    while let verdicts = session.takeVerdicts() {
-      require(verdicts.count == open, "one verdict for each recipient")
-      outcome.verdicts.append(verdicts.map { "\($0.kind) \($0.status)" })
-      open = 0
     }
     outcome.sent += session.takeOutput()
   }
