@@ -103,8 +103,11 @@ extension RequestHead {
   public func range(size: Int, validators: Validators, now: Int64) -> RangeDecision {
     guard method == .get, let field = joined("range") else { return .whole }
     if let condition = joined("if-range") {
-      if let tag = EntityTag.list(condition[...])?.first {
-        guard let current = validators.entityTag, tag.matchesStrongly(current) else { return .whole }
+      if let tags = EntityTag.list(condition[...]), !tags.isEmpty {
+        // The field has one tag; of several, none is believed.
+        guard let current = validators.entityTag, tags.count == 1, tags[0].matchesStrongly(current) else {
+          return .whole
+        }
       } else {
         guard let date = HTTPDate.parse(condition), let modified = validators.lastModified, date == modified,
           modified < now

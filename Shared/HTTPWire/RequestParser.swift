@@ -43,7 +43,16 @@ public struct RequestParser: Sendable {
   /// After an error the parser is of no more use: where the next request begins is unknown.
   public mutating func feed(_ input: RawSpan) throws(RequestError) -> Int {
     if isComplete { return 0 }
-    let begin = head.bytes.isEmpty ? try skipBlankLines(input) : 0
+    var begin = 0
+    if head.bytes.isEmpty {
+      begin = try skipBlankLines(input)
+      // What can't begin a method is no HTTP, a TLS hello for example: it isn't waited until it ends a line.
+      if begin < input.byteCount,
+        !CharacterSet.token.contains(unsafe input.unsafeLoad(fromByteOffset: begin, as: UInt8.self))
+      {
+        throw .malformedMethod
+      }
+    }
     let end: Int
     do {
       end = try findEnd(input, from: begin)

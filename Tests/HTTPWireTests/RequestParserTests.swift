@@ -63,6 +63,14 @@ struct RequestParserTests {
     }
   }
 
+  @Test("that can't be HTTP are known by their first octet", arguments: [0x16, 0x00, 0x80, 0x20, 0x28] as [UInt8])
+  func otherProtocols(octet: UInt8) {
+    var parser = RequestParser()
+    #expect(throws: RequestError.malformedMethod) { try parser.feed([octet]) }
+    var afterBlank = RequestParser()
+    #expect(throws: RequestError.malformedMethod) { try afterBlank.feed([0x0d, 0x0a, octet]) }
+  }
+
   @Test("are incomplete until the empty line")
   func incomplete() throws {
     #expect(try parseHead("GET / HTTP/1.1\r\nHost: a\r\n", cut: 3) == nil)
