@@ -65,7 +65,7 @@ let package = Package(
 
     // Input, output and engines
     shared("EventLoop", ["CLinux", "Octets"]),
-    shared("HTTPServer", ["EventLoop", "HTTPWire", "Octets"]),
+    shared("HTTPServer", ["CLinux", "EventLoop", "HTTPWire", "Octets"]),
     shared("HTTPClient", ["CCurl", "EventLoop", "HTTPWire", "Octets"]),
     shared("SQL", ["CSQLite", "EventLoop", "Octets"]),
     shared(

@@ -1,36 +1,11 @@
 public import EventLoop
 import Glibc
-public import HTTPWire
+import HTTPWire
 public import Octets
 import Synchronization
 
 /// An HTTP/1.1 server (RFC 9110, RFC 9112) on any number of addresses and loops.
 public final class HTTPServer: Sendable {
-  /// The bounds and hooks of a server.
-  public struct Configuration: Sendable {
-    public var limits = Limits()
-    /// From the first octet of a head, or from the connection's start, to its end.
-    public var headTimeout = Duration.seconds(10)
-    /// Between two requests.
-    public var idleTimeout = Duration.seconds(75)
-    /// Without any progress of a request's content, or of an answer the client does not read.
-    public var contentTimeout = Duration.seconds(30)
-    /// Between the comments in a quiet stream of events.
-    public var heartbeat = Duration.seconds(15)
-    /// Connections at a time, and of one address.
-    public var connections = 10_000
-    public var connectionsPerAddress = 1_000
-    /// Seconds since 1970, for Date: the world's clock where there is one.
-    public var clock: @Sendable () -> Int64 = { Int64(time(nil)) }
-    public var onAccess: (@Sendable (AccessRecord) -> Void)?
-    /// Told of errors that handlers throw and that know no answer: each is a 500.
-    public var onError: (@Sendable (any Error) -> Void)?
-    /// How often a connection looks at its deadline.
-    var tick: Duration { min(headTimeout, idleTimeout, contentTimeout, .seconds(4)) / 4 }
-
-    public init() {}
-  }
-
   private struct State {
     var listeners: [TCPListener] = []
     var connections: [ObjectIdentifier: HTTPConnection] = [:]
@@ -43,10 +18,17 @@ public final class HTTPServer: Sendable {
   private let draining = Atomic<Bool>(false)
   private let date = Lock<(second: Int64, line: [UInt8])>((0, []))
 
-  /// Requests begun, requests refused by their form, connections turned away by a bound.
+  /// Requests begun.
   public let requests = RequestCount()
+  /// Requests refused for their form, or too slow.
   public let refusals = RequestCount()
+  /// Connections over a bound.
   public let turnedAway = RequestCount()
+  /// Requests answered 503 since too many were in flight.
+  public let overloads = RequestCount()
+
+  /// Handlers that have not answered yet.
+  private let handling = Atomic<Int>(0)
 
   public init(router: Router, configuration: Configuration = Configuration()) {
     self.router = router
@@ -75,11 +57,12 @@ public final class HTTPServer: Sendable {
   }
 
   private func accept(_ socket: ConnectedSocket, _ routes: Router.Contents, _ loop: EventLoop) {
+    let client = socket.peer.ip.network
     let isWelcome = state.withLock { state in
       guard state.connections.count < configuration.connections,
-        state.perAddress[socket.peer.ip, default: 0] < configuration.connectionsPerAddress
+        state.perAddress[client, default: 0] < configuration.connectionsPerAddress
       else { return false }
-      state.perAddress[socket.peer.ip, default: 0] += 1
+      state.perAddress[client, default: 0] += 1
       return true
     }
     guard isWelcome else {
@@ -91,12 +74,22 @@ public final class HTTPServer: Sendable {
     connection.assumeIsolated { $0.start() }
   }
 
+  /// Counts a handler that has to wait; false when so many do already that it can't be one more.
+  func enter() -> Bool {
+    if handling.add(1, ordering: .relaxed).newValue <= configuration.requestsInFlight { return true }
+    exit()
+    overloads.add()
+    return false
+  }
+
+  func exit() { handling.subtract(1, ordering: .relaxed) }
+
   func forget(_ connection: HTTPConnection) {
-    let ip = connection.stream.peer.ip
+    let client = connection.stream.peer.ip.network
     state.withLock { state in
       guard state.connections.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
-      let left = state.perAddress[ip, default: 1] - 1
-      state.perAddress[ip] = left > 0 ? left : nil
+      let left = state.perAddress[client, default: 1] - 1
+      state.perAddress[client] = left > 0 ? left : nil
     }
   }
 
@@ -123,15 +116,6 @@ public final class HTTPServer: Sendable {
       return cached.line
     }
   }
-}
-
-/// What an access log says of a request.
-public struct AccessRecord: Sendable {
-  public let peer: SocketAddress
-  public let head: RequestHead
-  public let status: Status
-  /// From the end of the head to the start of the answer.
-  public let duration: Duration
 }
 
 /// Counts from any thread.

@@ -149,4 +149,44 @@ struct StreamingTests {
       }
     }
   }
+
+  @Test(
+    "of files below a root never leave it",
+    arguments: [
+      ("/files/inside", 200), ("/files/folder/inside", 200), ("/files/link-inside", 200), ("/files/link-outside", 404),
+      ("/files/link-root", 404), ("/files/link-folder/outside", 404), ("/files/../outside", 404),
+      ("/files/..%2foutside", 404), ("/files/%2e%2e/outside", 404), ("/files/folder/..%2f..%2foutside", 404),
+      ("/files//etc/passwd", 404), ("/files/%2fetc%2fpasswd", 404), ("/files/folder", 404), ("/files/", 404),
+      ("/files/inside%00", 400),
+    ])
+  func root(target: String, status: Int) async throws {
+    let base = "/tmp/http-root-test-\(getpid())"
+    let root = base + "/root"
+    for folder in [base, root, root + "/folder"] { unsafe mkdir(folder, 0o700) }
+    for path in [root + "/inside", root + "/folder/inside", base + "/outside"] {
+      let file = unsafe open(path, O_CREAT | O_WRONLY | O_TRUNC, 0o600)
+      #expect(unsafe write(file, "text", 4) == 4)
+      close(file)
+    }
+    let links = [
+      "link-inside": "folder/inside", "link-outside": "../outside", "link-root": "/etc/passwd", "link-folder": "..",
+    ]
+    for (name, place) in links { unsafe symlink(place, root + "/" + name) }
+    defer {
+      for name in links.keys { unsafe unlink(root + "/" + name) }
+      for path in [root + "/inside", root + "/folder/inside", base + "/outside"] { unsafe unlink(path) }
+      for folder in [root + "/folder", root, base] { unsafe rmdir(folder) }
+    }
+    let pool = BlockingPool(threads: 1)
+    defer { pool.stop() }
+    try await withServer(routes: { router in
+      router.get("/files/{path...}") {
+        try await .file($0.parameter("path"), beneath: root, type: "text/plain", for: $0, pool: pool)
+      }
+    }) { server in
+      let answer = try await server.get(target)
+      #expect(answer.hasPrefix("HTTP/1.1 \(status) "))
+      if status == 200 { #expect(answer.body == "text") }
+    }
+  }
 }

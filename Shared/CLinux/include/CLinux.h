@@ -31,6 +31,8 @@ int clinux_eventfd(void);
 int clinux_signalfd(const int *signals, int count);
 /// The number of the next signal that has come, 0 where there is none.
 int clinux_signalfd_read(int fd);
+/// Opens a file for reading below a directory; a path that leads out of it, by `..`, a symbolic link or a leading slash, is EXDEV.
+int clinux_open_beneath(int directory, const char *path);
 ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count);
 /// 1 where the octet can be read without waiting for a disk (or lies behind the end), 0 where not or where nobody can tell.
 int clinux_is_resident(int fd, off_t offset);

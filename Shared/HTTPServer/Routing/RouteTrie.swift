@@ -9,27 +9,40 @@ struct RouteTrie: Sendable {
     /// The child that takes all the rest.
     var tail: Int?
     /// By `Method.index`.
-    var actions: [Route?] = Array(repeating: nil, count: Method.allCases.count)
-    var allowed: [Method] = []
+    var routes: [Route?] = Array(repeating: nil, count: Method.allCases.count)
+    var methods: [Method] = []
   }
 
-  struct Route: Sendable {
+  /// A class, so that a request names its route at the cost of a retain.
+  final class Route: Sendable {
     let action: Router.Action
+    let hooks: Router.Hooks
     let pattern: String
     let names: [String]
+
+    init(_ action: Router.Action, _ hooks: Router.Hooks, pattern: String, names: [String]) {
+      self.action = action
+      self.hooks = hooks
+      self.pattern = pattern
+      self.names = names
+    }
   }
 
   enum Match {
-    case found(Route, PathParameters)
-    /// The path exists for these methods alone.
-    case methodNotAllowed([Method])
+    /// The route, and which parts of the head's octets its parameters stand for, in order.
+    case found(Route, parameters: [Range<Int>])
+    /// The path exists for the methods listed alone.
+    case methodNotAllowed(String)
     case notFound
   }
 
   private var nodes: [Node] = [Node()]
   private(set) var routes: [(method: Method, pattern: String)] = []
 
-  mutating func add(_ method: Method, _ pattern: String, _ action: Router.Action) {
+  /// What the server as a whole allows (RFC 9110 §9.3.7).
+  var allMethods: String { Self.list(routes.map(\.method)) }
+
+  mutating func add(_ method: Method, _ pattern: String, _ action: Router.Action, _ hooks: Router.Hooks) {
     precondition(pattern.hasPrefix("/"), "a route's pattern begins with /")
     var node = 0
     var names: [String] = []
@@ -44,9 +57,9 @@ struct RouteTrie: Sendable {
         node = literal(of: node, Array(segment.utf8))
       }
     }
-    precondition(nodes[node].actions[method.index] == nil, "the route \(method.rawValue) \(pattern) is there already")
-    nodes[node].actions[method.index] = Route(action: action, pattern: pattern, names: names)
-    nodes[node].allowed.append(method)
+    precondition(nodes[node].routes[method.index] == nil, "the route \(method.rawValue) \(pattern) is there already")
+    nodes[node].routes[method.index] = Route(action, hooks, pattern: pattern, names: names)
+    nodes[node].methods.append(method)
     routes.append((method, pattern))
   }
 
@@ -66,41 +79,47 @@ struct RouteTrie: Sendable {
 
   /// The route of a path; a literal segment goes before a parameter, a parameter before the rest. HEAD is served by GET.
   func match(_ method: Method, _ head: RequestHead) -> Match {
-    var parameters = PathParameters()
+    var parameters: [Range<Int>] = []
     let path = head.path.range
     guard path.lowerBound < path.upperBound, head.bytes[path.lowerBound] == 0x2F,
       let node = descend(0, head.bytes, path.lowerBound + 1, path.upperBound, &parameters)
     else { return .notFound }
-    let wanted = method == .head && nodes[node].actions[Method.head.index] == nil ? Method.get : method
-    guard let route = nodes[node].actions[wanted.index] else { return .methodNotAllowed(nodes[node].allowed) }
-    parameters.names = route.names
-    return .found(route, parameters)
+    let wanted = method == .head && nodes[node].routes[Method.head.index] == nil ? Method.get : method
+    guard let route = nodes[node].routes[wanted.index] else { return .methodNotAllowed(Self.list(nodes[node].methods)) }
+    return .found(route, parameters: parameters)
+  }
+
+  /// As the Allow field has it (RFC 9110 §10.2.1).
+  private static func list(_ methods: [Method]) -> String {
+    var names = Set(methods.map(\.rawValue) + ["OPTIONS"])
+    if names.contains("GET") { names.insert("HEAD") }
+    return names.sorted().joined(separator: ", ")
   }
 
   private func descend(
-    _ node: Int, _ bytes: [UInt8], _ start: Int, _ end: Int, _ parameters: inout PathParameters
+    _ node: Int, _ bytes: [UInt8], _ start: Int, _ end: Int, _ parameters: inout [Range<Int>]
   ) -> Int? {
     var stop = start
     while stop < end, bytes[stop] != 0x2F { stop += 1 }
     let isLast = stop == end
     for child in nodes[node].literals where equal(child.segment, bytes, start, stop) {
       if isLast {
-        if !nodes[child.node].allowed.isEmpty { return child.node }
+        if !nodes[child.node].methods.isEmpty { return child.node }
       } else if let found = descend(child.node, bytes, stop + 1, end, &parameters) {
         return found
       }
     }
     if let child = nodes[node].parameter, stop > start {
-      parameters.ranges.append(start..<stop)
+      parameters.append(start..<stop)
       if isLast {
-        if !nodes[child].allowed.isEmpty { return child }
+        if !nodes[child].methods.isEmpty { return child }
       } else if let found = descend(child, bytes, stop + 1, end, &parameters) {
         return found
       }
-      parameters.ranges.removeLast()
+      parameters.removeLast()
     }
     if let child = nodes[node].tail {
-      parameters.ranges.append(start..<end)
+      parameters.append(start..<end)
       return child
     }
     return nil
@@ -110,16 +129,5 @@ struct RouteTrie: Sendable {
     guard segment.count == stop - start else { return false }
     for index in 0..<segment.count where segment[index] != bytes[start + index] { return false }
     return true
-  }
-}
-
-/// What the parameters of a pattern stand for, as parts of the head's octets.
-struct PathParameters: Sendable {
-  var names: [String] = []
-  var ranges: [Range<Int>] = []
-
-  func range(_ name: String) -> Range<Int>? {
-    guard let index = names.firstIndex(of: name), index < ranges.count else { return nil }
-    return ranges[index]
   }
 }

@@ -1,3 +1,4 @@
+import CLinux
 public import EventLoop
 import Glibc
 public import HTTPWire
@@ -11,8 +12,22 @@ public final class OpenFile: Sendable {
   private let descriptor: Int32
 
   /// Opens a regular file; nil if there is none. It blocks: call it in a pool.
-  public init?(_ path: String) {
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+  public convenience init?(_ path: String) {
+    self.init(adopting: unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK))
+  }
+
+  /// Opens a regular file below the directory `root`; nil if there is none. It blocks.
+  ///
+  /// The kernel itself sees to it that nothing leads out of the root: neither `..` nor a symbolic link, even one that is put
+  /// there at this moment (openat2, Linux 5.6).
+  public convenience init?(_ path: String, beneath root: String) {
+    let directory = unsafe open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard directory >= 0 else { return nil }
+    defer { close(directory) }
+    self.init(adopting: unsafe clinux_open_beneath(directory, path))
+  }
+
+  private init?(adopting descriptor: Int32) {
     guard descriptor >= 0 else { return nil }
     var information = stat()
     guard unsafe fstat(descriptor, &information) == 0, information.st_mode & S_IFMT == S_IFREG else {
@@ -42,6 +57,16 @@ extension Response {
     -> Response
   {
     guard let file = try await pool.run({ OpenFile(path) }) else { throw HTTPProblem(404, "There is no such file.") }
+    return Response.file(file, type: type, for: request)
+  }
+
+  /// As above, of a file below the directory `root`; what leads out of it is 404.
+  public static func file(
+    _ path: String, beneath root: String, type: String, for request: Request, pool: BlockingPool
+  ) async throws -> Response {
+    guard let file = try await pool.run({ OpenFile(path, beneath: root) }) else {
+      throw HTTPProblem(404, "There is no such file.")
+    }
     return Response.file(file, type: type, for: request)
   }
 
