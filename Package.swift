@@ -36,6 +36,7 @@ func library(_ name: String, _ package: String, header: String) -> Target {
 let package = Package(
   name: "NetworkUtopia",
   products: [
+    .library(name: "Octets", targets: ["Octets"]),
     .library(name: "EventLoop", targets: ["EventLoop"]),
     .library(name: "HTTPWire", targets: ["HTTPWire"]),
     .library(name: "HTTPServer", targets: ["HTTPServer"]),
@@ -86,6 +87,10 @@ let package = Package(
       ["ServiceKit", "SQL", "HTTPClient", "MailWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
       "Utopia", ["CLinux", "ServiceKit", "HTTPClient", "HTTPWire", "EventLoop", "Octets", log, arguments, yaml]),
+
+    // The server as a library: nothing of the services is needed
+    .executableTarget(
+      name: "Hello", dependencies: ["HTTPServer", "EventLoop", "Octets"], path: "Examples/Hello", swiftSettings: laws),
 
     // Tests
     tests("Octets"),
