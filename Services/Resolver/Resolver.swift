@@ -28,6 +28,9 @@ import ServiceKit
     transform: Resolver.rule)
   var forward: [ForwardRule] = []
 
+  @Option(help: "Network whose trace context (EDNS option 65500) is believed, and to which it is sent; repeatable.")
+  var traceNetwork: [IPNetwork] = []
+
   @Option(help: "Octets of memory for the cache.")
   var cacheBytes = Limits().cacheBytes
 
@@ -49,9 +52,8 @@ import ServiceKit
     let options = self
     try Service.run("resolver", common) { service in
       let clock = service.clock
-      let resolvers = service.loops.map {
-        LoopResolver(on: $0, options.setup { clock.now.seconds }, share: service.loops.count)
-      }
+      let setup = options.setup(isTracing: service.tracing.isOn) { clock.now.seconds }
+      let resolvers = service.loops.map { LoopResolver(on: $0, setup, share: service.loops.count) }
       for address in options.dns {
         var address = address
         for (index, resolver) in resolvers.enumerated() {
@@ -67,10 +69,12 @@ import ServiceKit
     }
   }
 
-  private func setup(_ clock: @escaping @Sendable () -> Int64) -> LoopResolver.Setup {
+  private func setup(isTracing: Bool, _ clock: @escaping @Sendable () -> Int64) -> LoopResolver.Setup {
     var setup = LoopResolver.Setup(clock: clock)
     setup.limits.cacheBytes = cacheBytes
     setup.allowed = allow.isEmpty ? ["127.0.0.0/8", "::1"].compactMap { IPNetwork($0) } : allow
+    // While nobody collects traces, nothing is added to what others see.
+    if isTracing { setup.tracing = traceNetwork }
     setup.rootHints = rootHint.map { SocketAddress(ip: $0, port: dnsPort) }
     setup.forwarders = ForwardRule.forwarders(forward, port: dnsPort)
     setup.port = dnsPort

@@ -169,7 +169,7 @@ struct IntakeTests {
     var message = try Self.query()
     message.edns?.options = [EDNSOption(code: EDNSOption.cookie, data: [1, 2, 3, 4, 5, 6, 7, 8])]
     message.additionals = [try record("x. A 127.0.0.1")]
-    guard case .resolve(let question, let octets) = Self.intake(message.encoded()) else {
+    guard case .resolve(let question, let octets, _) = Self.intake(message.encoded()) else {
       Issue.record("not resolved")
       return
     }

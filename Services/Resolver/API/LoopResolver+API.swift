@@ -1,17 +1,22 @@
 import DNSWire
 import EventLoop
 import Octets
+import ServiceKit
 
 /// What the REST API asks of a loop's resolver.
 extension LoopResolver {
   /// Resolves a question for a person or a program that speaks JSON.
-  func resolve(_ question: Question, cacheOnly: Bool, tracing: Bool) async -> Outcome {
+  func resolve(
+    _ question: Question, cacheOnly: Bool, tracing: Bool, context: TraceContext? = nil
+  ) async -> Outcome {
     counters.httpQueries += 1
     guard !question.type.isMeta || question.type == .any else {
       return Outcome(code: .notImplemented, comment: "\(question.type) is no type of data")
     }
     return await withCheckedContinuation { continuation in
-      lookUp(question, cacheOnly: cacheOnly, tracing: tracing) { outcome, _ in continuation.resume(returning: outcome) }
+      lookUp(question, cacheOnly: cacheOnly, tracing: tracing, context: context) { outcome, _ in
+        continuation.resume(returning: outcome)
+      }
     }
   }
 

@@ -46,7 +46,8 @@ struct ResolverAPI: Sendable {
     let checkingDisabled = try Parameters.flag(request, "cd", default: false)
     let tracing = try Parameters.flag(request, "trace", default: false)
     let question = Question(name: name, type: type)
-    let outcome = await resolver(request).resolve(question, cacheOnly: !recursionDesired, tracing: tracing)
+    let outcome = await resolver(request).resolve(
+      question, cacheOnly: !recursionDesired, tracing: tracing, context: request.trace)
     if outcome.isPassing { throw Problem(503, outcome.comment ?? "The resolver is busy.") }
     let json = DNSJSON.resolution(
       question, outcome, recursionDesired: recursionDesired, checkingDisabled: checkingDisabled, tracing: tracing)

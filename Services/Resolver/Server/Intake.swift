@@ -8,7 +8,8 @@ enum Intake {
   /// Answer at once, with an error.
   case reply([UInt8])
   /// Resolve the question; the answer is written for this form of the query.
-  case resolve(Question, query: [UInt8])
+  /// `trace` is the value of EDNS option 65500, not yet believed.
+  case resolve(Question, query: [UInt8], trace: [UInt8]?)
 
   init(_ message: RawSpan) {
     guard let header = Header(decoding: message), !header.isResponse else {
@@ -42,7 +43,7 @@ enum Intake {
       return
     default: break
     }
-    self = .resolve(question, query: Self.common(query, question))
+    self = .resolve(question, query: Self.common(query, question), trace: query.edns?.option(EDNSOption.trace))
   }
 
   /// The query in the form that `ClientQuery` reads, however it was written.

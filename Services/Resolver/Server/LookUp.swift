@@ -1,5 +1,6 @@
 import DNSWire
 import EventLoop
+import ServiceKit
 
 /// What clients' questions have in common when one walk can answer them all.
 struct LookUpKey: Hashable {
@@ -18,10 +19,13 @@ final class LookUp {
   var waiters: [(Outcome, Packet) -> Void] = []
   var deadline: TimerID?
   let began = Instant.current
+  /// The trace that the first asker's query belongs to; never part of the key.
+  let context: TraceContext?
   /// How often the resolver had been flushed when this began.
   let flushes: Int
 
-  init(_ question: Question, cacheOnly: Bool, tracing: Bool, flushes: Int) {
+  init(_ question: Question, cacheOnly: Bool, tracing: Bool, context: TraceContext?, flushes: Int) {
+    self.context = context
     self.flushes = flushes
     self.question = question
     self.cacheOnly = cacheOnly

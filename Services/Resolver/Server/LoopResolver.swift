@@ -1,6 +1,7 @@
 import DNSWire
 import EventLoop
 import Octets
+import ServiceKit
 
 /// The resolver of one loop: takes queries, runs their walks, and carries out what these ask for.
 actor LoopResolver: DatagramOwner {
@@ -8,6 +9,8 @@ actor LoopResolver: DatagramOwner {
   struct Setup: Sendable {
     var limits = Limits()
     var allowed: [IPNetwork] = []
+    /// Whose trace context is believed, and who is told it (EDNS option 65500); nobody by default.
+    var tracing: [IPNetwork] = []
     var rootHints: [SocketAddress] = []
     var forwarders: [Forwarder] = []
     var port: UInt16 = 53
@@ -87,6 +90,11 @@ actor LoopResolver: DatagramOwner {
     setup.allowed.contains { $0.contains(client) }
   }
 
+  /// Whether trace context goes to and comes from the address.
+  nonisolated func traces(_ peer: IPAddress) -> Bool {
+    setup.tracing.contains { $0.contains(peer) }
+  }
+
   // MARK: Datagrams
 
   func received(_ batch: DatagramBatch, on socket: UDPSocket) {
@@ -107,7 +115,7 @@ actor LoopResolver: DatagramOwner {
           return unsafe batch.reply(index, output.span.bytes)
         }
         let client = batch.origin(index)
-        resolve(message, overUDP: true) { answer in
+        resolve(message, from: client.source.ip, overUDP: true) { answer in
           // What can't be sent is as good as lost on the way: the client asks again.
           try? socket.answer(answer, to: client)
         }
@@ -133,20 +141,23 @@ actor LoopResolver: DatagramOwner {
       return
     }
     if answerFromPackets(octets, now: setup.clock(), overUDP: false) { return reply(output) }
-    resolve(octets, overUDP: false, reply)
+    resolve(octets, from: client, overUDP: false, reply)
   }
 
-  private func resolve(_ message: RawSpan, overUDP: Bool, _ reply: @escaping ([UInt8]) -> Void) {
+  private func resolve(
+    _ message: RawSpan, from client: IPAddress, overUDP: Bool, _ reply: @escaping ([UInt8]) -> Void
+  ) {
     switch Intake(message) {
     case .ignore: return
     case .reply(let answer): reply(answer)
-    case .resolve(let question, let octets):
+    case .resolve(let question, let octets, let trace):
       guard let query = unsafe ClientQuery(octets.span.bytes, seed: hashSeed) else {
         if let failure = Intake.refusal(message, .serverFailure) { reply(failure) }
         return
       }
       let asked = flushes
-      lookUp(question, cacheOnly: !query.recursionDesired) { [self] outcome, packet in
+      let context = traces(client) ? trace.flatMap { TraceContext(ednsOption: $0) } : nil
+      lookUp(question, cacheOnly: !query.recursionDesired, context: context) { [self] outcome, packet in
         let bytes = unsafe octets.span.bytes
         let limit = overUDP ? query.udpLimit : Message.maximumLength
         packet.write(to: &output, for: query, bytes, now: packet.stored, turn: 0, limit: limit)
@@ -162,10 +173,11 @@ actor LoopResolver: DatagramOwner {
 
   /// Resolves a question and tells `done`, perhaps before this returns.
   func lookUp(
-    _ question: Question, cacheOnly: Bool = false, tracing: Bool = false, _ done: @escaping (Outcome, Packet) -> Void
+    _ question: Question, cacheOnly: Bool = false, tracing: Bool = false, context: TraceContext? = nil,
+    _ done: @escaping (Outcome, Packet) -> Void
   ) {
     guard waiting < setup.limits.waiters else { return overload(question, done) }
-    let lookUp = LookUp(question, cacheOnly: cacheOnly, tracing: tracing, flushes: flushes)
+    let lookUp = LookUp(question, cacheOnly: cacheOnly, tracing: tracing, context: context, flushes: flushes)
     if let key = lookUp.key, let running = byKey[key].flatMap({ lookUps[$0] }) {
       counters.coalesced += 1
       waiting += 1

@@ -1,6 +1,7 @@
 import DNSWire
 import EventLoop
 import Octets
+import ServiceKit
 
 /// Queries to servers: each UDP query from a socket of its own, so that its port is as hard to guess as its id (RFC 5452 §9.2).
 extension LoopResolver {
@@ -16,10 +17,11 @@ extension LoopResolver {
       }
     }
     var exchange = Exchange(lookUp: lookUp, ask: ask, sent: .current, socket: nil, timer: timer)
+    let query = ask.message(in: traces(ask.server.ip) ? lookUps[lookUp]?.context?.child : nil)
     let source = source(towards: ask.server.ip)
     guard ask.transport == .udp else {
       exchanges[key] = exchange
-      loop.spawn { [weak self] in await self?.converse(ask, from: source, key) }
+      loop.spawn { [weak self] in await self?.converse(ask, query, from: source, key) }
       return nil
     }
     do throws(IOError) {
@@ -28,7 +30,7 @@ extension LoopResolver {
       exchange.socket = socket
       exchanges[key] = exchange
       bySocket[ObjectIdentifier(socket)] = key
-      try socket.send(ask.message, to: ask.server)
+      try socket.send(query, to: ask.server)
       return nil
     } catch {
       if exchanges[key] == nil { loop.cancel(timer) }
@@ -79,10 +81,10 @@ extension LoopResolver {
   }
 
   /// Asks over TCP (RFC 7766): one query a connection.
-  private func converse(_ ask: Ask, from source: IPAddress?, _ key: ExchangeKey) async {
+  private func converse(_ ask: Ask, _ query: [UInt8], from source: IPAddress?, _ key: ExchangeKey) async {
     let event: WalkEvent
     do throws(IOError) {
-      let octets = try await fetch(ask, from: source)
+      let octets = try await fetch(query, ask.server, from: source)
       switch unsafe Match(octets.span.bytes, from: ask.server, for: ask) {
       case .response(let message):
         let rtt = exchanges[key].map { Instant.current.since($0.sent) } ?? .zero
@@ -98,12 +100,13 @@ extension LoopResolver {
     tell(key.lookUp, event)
   }
 
-  private func fetch(_ ask: Ask, from source: IPAddress?) async throws(IOError) -> [UInt8] {
+  private func fetch(_ query: [UInt8], _ server: SocketAddress, from source: IPAddress?) async throws(IOError)
+    -> [UInt8]
+  {
     let limit = setup.limits.upstreamTCP
     let end = Instant.current + limit
-    let connection = try await TCPConnection.connect(to: ask.server, from: source, on: loop, timeout: limit)
+    let connection = try await TCPConnection.connect(to: server, from: source, on: loop, timeout: limit)
     do throws(IOError) {
-      let query = ask.message
       try await connection.write([UInt8(query.count >> 8), UInt8(query.count & 0xFF)] + query, timeout: limit)
       var input: [UInt8] = []
       while true {

@@ -1,5 +1,6 @@
 import DNSWire
 import Octets
+import ServiceKit
 
 /// Whether a message is the response to a query (RFC 5452 §9.1). The port it came to is the socket's own.
 enum Match {
@@ -36,10 +37,12 @@ enum Match {
 
 extension Ask {
   /// The query's octets.
-  var message: [UInt8] {
-    Message(
+  /// - Parameter context: the span that the server's work belongs to, where it may be told.
+  func message(in context: TraceContext?) -> [UInt8] {
+    let options = context.map { [EDNSOption(code: EDNSOption.trace, data: $0.ednsOption)] } ?? []
+    return Message(
       id: id, question: Question(name: name, type: type), recursionDesired: recursionDesired,
-      edns: withEDNS ? EDNS() : nil
+      edns: withEDNS ? EDNS(options: options) : nil
     ).encoded()
   }
 }
