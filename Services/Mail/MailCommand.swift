@@ -87,7 +87,7 @@ struct MailCommand: ServiceCommand {
     MailAPI(store: store, requireAdmin: { try service.access.requireAdmin($0) }).register(on: service.router)
 
     let sessions = SessionRegistry()
-    let desk = LoginDesk(store: store, log: service.log)
+    let desk = LoginDesk(store: store, counters: counters, log: service.log)
     let smtpDoor = SMTPService(
       store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, desk: desk,
       counters: counters, log: service.log)
@@ -95,7 +95,7 @@ struct MailCommand: ServiceCommand {
     submissionDoor.isSubmission = true
     let pop3Door = POP3Service(
       store: store, locks: MailboxLocks(), forcesPasswords: insecurePasswords, sessions: sessions, desk: desk,
-      log: service.log)
+      counters: counters, log: service.log)
     var doors = Doors(service: service, sessions: sessions)
     let (incoming, handingIn) = (smtpDoor, submissionDoor)
     try doors.open("smtp", smtp) { incoming.open($0, on: $1) }

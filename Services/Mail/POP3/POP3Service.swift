@@ -16,6 +16,7 @@ struct POP3Service: LineService {
   var sessions: SessionRegistry
   var room = LetterRoom()
   var desk: LoginDesk
+  var counters = MailCounters()
   var log: Logger
 
   func session(with peer: Peer) -> POP3Session {
@@ -50,10 +51,9 @@ struct POP3Service: LineService {
     guard let lease = locks.lease(mailbox) else { return .locked }
     do {
       let messages = try await store.inbox(mailbox)
-      return .opened(
-        POP3Maildrop(
-          mailbox: mailbox, messages: messages.map { POP3Message(id: $0.id, size: $0.size, uid: String($0.id)) },
-          lease: lease))
+      // A number is used again after an older backup is restored, a number and its time are not.
+      let listed = messages.map { POP3Message(id: $0.id, size: $0.size, uid: "\($0.id).\($0.receivedAt)") }
+      return .opened(POP3Maildrop(mailbox: mailbox, messages: listed, lease: lease))
     } catch {
       log.error("a mailbox could not be read", metadata: ["reason": "\(error)"])
       return .failed

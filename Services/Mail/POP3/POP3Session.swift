@@ -67,6 +67,7 @@ struct POP3Session: LineSession {
   private var maildrop: POP3Maildrop?
   private var marked: Set<Int> = []
   private var errors = 0
+  private(set) var mistakes = 0
   private var failedLogins = 0
 
   init(passwordsAllowed: Bool = true) { self.passwordsAllowed = passwordsAllowed }
@@ -302,6 +303,7 @@ struct POP3Session: LineSession {
 
   private mutating func bad(_ text: String) {
     errors += 1
+    mistakes += 1
     reply("-ERR \(text)")
     if errors >= Self.errorLimit { close() }
   }

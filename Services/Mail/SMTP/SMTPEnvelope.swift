@@ -45,6 +45,8 @@ enum StorageVerdict: Sendable, Equatable {
   case accepted(note: String)
   /// It has been through too many hosts.
   case loop
+  /// The mailbox of every recipient has gone since it was named.
+  case nobodyLeft
   /// The disk is full.
   case full
   /// Something else went wrong; the client may try again.

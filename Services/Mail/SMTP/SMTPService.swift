@@ -67,6 +67,8 @@ struct SMTPService: LineService {
           content: stamped, eightBit: envelope.eightBit, utf8: envelope.utf8), vanished: .reported)
       counters.accepted.add()
       return .accepted(note: accepted.queued.map { "queued as \($0)" } ?? "")
+    } catch StoreError.unknownRecipient {
+      return .nobodyLeft
     } catch StoreError.full {
       log.error("the disk is full: a letter was put off")
       return .full

@@ -33,6 +33,7 @@ struct SMTPSession: LineSession {
   var envelope: SMTPEnvelope?
   /// Senseless commands in a row.
   var errors = 0
+  private(set) var mistakes = 0
   /// Recipients refused in a row.
   var refusals = 0
   /// Wrong passwords so far.
@@ -128,7 +129,7 @@ struct SMTPSession: LineSession {
     case .denied:
       wrongPassword("User name or password is wrong")
     case .tooMany:
-      reply(454, "4.7.0", "Too many wrong passwords came from your address; try again in two minutes")
+      bad(454, "4.7.0", "Too many wrong passwords came from your address; try again in two minutes")
     case .failed:
       reply(454, "4.7.0", "The password can't be checked now; try again later")
     }
@@ -143,6 +144,7 @@ struct SMTPSession: LineSession {
     case .accepted(let note):
       good(250, "2.0.0", note.isEmpty ? "Message accepted for delivery" : "Message accepted for delivery (\(note))")
     case .loop: bad(554, "5.4.6", "Too many Received lines: this letter goes in circles")
+    case .nobodyLeft: bad(550, "5.1.1", "There is no such mailbox here any more")
     case .full: bad(452, "4.3.1", "The disk is full; try again later")
     case .failed: bad(451, "4.3.0", "The letter could not be stored; try again later")
     }
@@ -152,6 +154,7 @@ struct SMTPSession: LineSession {
     switch reason {
     case .crowded: sayGoodbye("4.3.2", "too many connections, try again later")
     case .silence: sayGoodbye("4.4.2", "nothing came for too long, closing connection")
+    case .slowness: sayGoodbye("4.4.2", "the letter took too long, closing connection")
     case .shutdown: sayGoodbye("4.3.2", "is shutting down")
     case .hangUp: if phase != .closed { close() }
     }
@@ -241,6 +244,7 @@ struct SMTPSession: LineSession {
   /// It did not; a run of these ends the session.
   mutating func bad(_ code: Int, _ enhanced: String, _ text: String) {
     errors += 1
+    mistakes += 1
     reply(code, enhanced, text)
     if errors >= limits.errors { sayGoodbye("4.7.0", "too many errors, closing connection") }
   }

@@ -1,5 +1,6 @@
 import EventLoop
 import Octets
+import ServiceKit
 
 /// A client's connection: it does what its session decides, keeps time, and holds the client to what it can take.
 actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
@@ -48,7 +49,10 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
     } catch {
       return finish()
     }
-    if !service.sessions.enter(self, from: peer.address) { session.end(.crowded) }
+    if !service.sessions.enter(self, from: peer.address, at: stream.local.port) {
+      service.counters.turnedAway.add()
+      session.end(.crowded)
+    }
     watch(after: service.idleLimit)
     run()
   }
@@ -167,7 +171,7 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
       lastActivity = loop.now
     }
     if let letterBegan, loop.now.since(letterBegan) >= service.letterLimit {
-      session.end(.silence)
+      session.end(.slowness)
       return run()
     }
     let quiet = loop.now.since(lastActivity)
@@ -187,13 +191,14 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
     isOver = true
     if let timer { loop.cancel(timer) }
     timer = nil
-    service.sessions.leave(self, from: peer.address)
+    service.sessions.leave(self)
     stream.close()
     // A letter that is being stored, or a mailbox that is being changed, is let go of when that is done.
     if !isWaiting { release() }
   }
 
   private func release() {
+    service.counters.mistakes.add(UInt64(session.mistakes))
     session.end(.hangUp)
     _ = charge(0)
   }

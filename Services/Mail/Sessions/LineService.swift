@@ -12,6 +12,7 @@ protocol LineService: Sendable {
   var sessions: SessionRegistry { get }
   /// What all sessions together hold of unfinished letters.
   var room: LetterRoom { get }
+  var counters: MailCounters { get }
 
   /// The session of a connection that was just accepted.
   func session(with peer: Peer) -> Session

@@ -9,6 +9,8 @@ protocol LineSession: Sendable {
 
   /// Octets that came and were not read.
   var buffered: Int { get }
+  /// What came so far and made no sense, for the counters.
+  var mistakes: Int { get }
   /// A letter is coming in.
   var isReceiving: Bool { get }
   /// Octets of an unfinished letter that take up memory, until its fate is known.
@@ -44,6 +46,8 @@ enum LineEnding: Sendable {
   case crowded
   /// No whole line came for too long.
   case silence
+  /// The letter that is coming in takes too long.
+  case slowness
   /// The service stops.
   case shutdown
   /// The client said its last octet, or is gone.

@@ -1,5 +1,6 @@
 import Logging
 import Octets
+import ServiceKit
 
 /// What came of a user name and a password.
 enum Login: Sendable {
@@ -17,6 +18,7 @@ enum Login: Sendable {
 struct LoginDesk: Sendable {
   var store: Store
   var gate = LoginGate()
+  var counters = MailCounters()
   var log: Logger
 
   /// Takes as long for a name that does not exist as for a wrong password.
@@ -30,7 +32,8 @@ struct LoginDesk: Sendable {
       return .failed
     }
     gate.noteFailure(of: address)
-    log.info("a login failed", metadata: ["user": "\(user)", "peer": "\(address)"])
+    counters.wrongPasswords.add()
+    log.info("a login failed", metadata: ["user": "\(user.prefix(100))", "peer": "\(address)"])
     return .denied
   }
 }

@@ -30,7 +30,7 @@ final class LoginGate: Sendable {
 
   /// Whether a password from this address is looked at.
   func isOpen(to address: IPAddress, now: Instant = .current) -> Bool {
-    let key = Self.network(of: address)
+    let key = address.network
     return state.withLock { state in
       turn(&state, now)
       return state.current[key, default: 0] + state.previous[key, default: 0] < limits.failures
@@ -39,7 +39,7 @@ final class LoginGate: Sendable {
 
   /// A password from there was wrong.
   func noteFailure(of address: IPAddress, now: Instant = .current) {
-    let key = Self.network(of: address)
+    let key = address.network
     state.withLock { state in
       turn(&state, now)
       state.current[key, default: 0] += 1
@@ -52,11 +52,5 @@ final class LoginGate: Sendable {
     state.previous = age >= limits.period * 2 ? [:] : state.current
     state.current = [:]
     state.began = now
-  }
-
-  /// Who has one IPv6 address has all of its /64.
-  private static func network(of address: IPAddress) -> IPAddress {
-    let address = address.unmapped
-    return address.v6.map { IPAddress(v6: $0.high, 0) } ?? address
   }
 }

@@ -5,14 +5,22 @@ import Octets
 final class SessionRegistry: Sendable {
   /// How many sessions may be open.
   struct Limits: Sendable {
-    var total = 4000
-    /// From one address.
+    /// At one door (a port), so that a flood at one leaves the others open.
+    var perDoor = 4000
+    /// From one address, at all doors.
     var perAddress = 500
   }
 
+  private struct Entry {
+    var session: any ClientSession
+    var address: IPAddress
+    var door: UInt16
+  }
+
   private struct State {
-    var sessions: [ObjectIdentifier: any ClientSession] = [:]
+    var entries: [ObjectIdentifier: Entry] = [:]
     var addresses: [IPAddress: Int] = [:]
+    var doors: [UInt16: Int] = [:]
     var isClosing = false
   }
 
@@ -21,28 +29,30 @@ final class SessionRegistry: Sendable {
 
   init(limits: Limits = Limits()) { self.limits = limits }
 
-  var count: Int { state.withLock { $0.sessions.count } }
+  var count: Int { state.withLock { $0.entries.count } }
 
   /// Takes a session in, unless there are too many or the service is stopping.
-  func enter(_ session: any ClientSession, from address: IPAddress) -> Bool {
-    state.withLock { state in
-      guard !state.isClosing, state.sessions.count < limits.total,
+  /// - Parameter door: the port it came to.
+  func enter(_ session: any ClientSession, from address: IPAddress, at door: UInt16) -> Bool {
+    let address = address.network
+    return state.withLock { state in
+      guard !state.isClosing, state.doors[door, default: 0] < limits.perDoor,
         state.addresses[address, default: 0] < limits.perAddress
       else { return false }
-      state.sessions[ObjectIdentifier(session)] = session
+      state.entries[ObjectIdentifier(session)] = Entry(session: session, address: address, door: door)
+      state.doors[door, default: 0] += 1
       state.addresses[address, default: 0] += 1
       return true
     }
   }
 
-  func leave(_ session: any ClientSession, from address: IPAddress) {
+  func leave(_ session: any ClientSession) {
     state.withLock { state in
-      guard state.sessions.removeValue(forKey: ObjectIdentifier(session)) != nil else { return }
-      if let count = state.addresses[address], count > 1 {
-        state.addresses[address] = count - 1
-      } else {
-        state.addresses[address] = nil
-      }
+      guard let entry = state.entries.removeValue(forKey: ObjectIdentifier(session)) else { return }
+      state.doors[entry.door, default: 1] -= 1
+      let left = state.addresses[entry.address, default: 1] - 1
+      // Addresses are many: one without a session is forgotten.
+      state.addresses[entry.address] = left > 0 ? left : nil
     }
   }
 
@@ -50,7 +60,7 @@ final class SessionRegistry: Sendable {
   func close(on loop: EventLoop, within limit: Duration) async {
     let sessions = state.withLock { state in
       state.isClosing = true
-      return Array(state.sessions.values)
+      return state.entries.values.map(\.session)
     }
     for session in sessions { await session.shutDown() }
     let deadline = Instant.current + limit
@@ -62,4 +72,12 @@ final class SessionRegistry: Sendable {
 protocol ClientSession: Actor {
   /// Says goodbye as soon as no answer is due.
   func shutDown()
+}
+
+extension IPAddress {
+  /// What one client can't change as it likes: who has one IPv6 address has all of its /64.
+  var network: IPAddress {
+    let address = unmapped
+    return address.v6.map { IPAddress(v6: $0.high, 0) } ?? address
+  }
 }

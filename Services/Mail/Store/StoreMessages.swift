@@ -115,15 +115,15 @@ extension Store {
     return try await pool.run { try files.read(file, size: size) }
   }
 
-  /// A message of a POP3 session, in the order of arrival.
-  func inbox(_ mailbox: Int64) async throws -> [(id: Int64, size: Int)] {
+  /// The messages of a POP3 session, in the order of arrival.
+  func inbox(_ mailbox: Int64) async throws -> [(id: Int64, size: Int, receivedAt: Int64)] {
     try await database.read { connection in
       try connection.all(
         """
-        SELECT message.id, size FROM message JOIN folder ON folder.id = message.folder
+        SELECT message.id, size, received_at FROM message JOIN folder ON folder.id = message.folder
         WHERE folder.mailbox = ? AND folder.name = 'INBOX' ORDER BY uid
         """, mailbox
-      ) { (id: Int64($0.int(0)), size: $0.int(1)) }
+      ) { (id: Int64($0.int(0)), size: $0.int(1), receivedAt: Int64($0.int(2))) }
     }
   }
 

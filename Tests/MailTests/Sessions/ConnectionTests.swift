@@ -2,6 +2,7 @@ import EventLoop
 import Logging
 import MailWire
 import Octets
+import ServiceKit
 import Testing
 
 @testable import Mail
@@ -89,6 +90,60 @@ import Testing
     #expect(try await test.store.inbox(Store.catchMailbox).count == 1)
   }
 
+  /// A letter that was promised to two, of whom one is gone by the dot, reaches the other; the sender hears of the one.
+  @Test func aMailboxThatGoesBetweenRCPTAndTheDotSpoilsNothing() async throws {
+    let loop = try EventLoop.start(name: "mail")
+    defer { loop.stop() }
+    let test = try TestStore()
+    let store = test.store
+    let bob = try await store.createMailbox("bob@hamburger.edu", password: "hungry")
+    let sender = try await store.createMailbox("alice@hamburger.edu", password: "ketchup")
+    _ = try await store.createMailbox("carol@hamburger.edu", password: "x")
+    var log = Logger(label: "test")
+    log.logLevel = .critical
+    let smtp = SMTPService(
+      store: store, isSubmission: false, sessions: SessionRegistry(), desk: LoginDesk(store: store, log: log), log: log)
+    let incoming = try TCPListener(SocketAddress(ip: .loopbackV4, port: 0), on: loop) { smtp.open($0, on: loop) }
+    let client = try await TCPConnection.connect(to: incoming.address, on: loop)
+    _ = try await Self.exchange(
+      client,
+      "EHLO a\r\nMAIL FROM:<alice@hamburger.edu>\r\nRCPT TO:<carol@hamburger.edu>\r\nRCPT TO:<bob@hamburger.edu>\r\n"
+        + "DATA\r\n", until: "by itself\r\n")
+    try await store.deleteMailbox("carol@hamburger.edu")
+    #expect(try await Self.exchange(client, "hello\r\n.\r\n", until: "\r\n").hasPrefix("250 2.0.0 "))
+    #expect(try await store.inbox(bob.id).count == 1)
+    let report = try #require(try await store.inbox(sender.id).first)
+    let text = String(decoding: try #require(try await store.raw(sender.id, report.id)), as: UTF8.self)
+    #expect(text.contains("carol@hamburger.edu") && !text.contains("bob@hamburger.edu"))
+    // And where it was the only one, the client itself is told.
+    _ = try await Self.exchange(
+      client, "MAIL FROM:<>\r\nRCPT TO:<bob@hamburger.edu>\r\nDATA\r\n", until: "by itself\r\n")
+    try await store.deleteMailbox("bob@hamburger.edu")
+    #expect(try await Self.exchange(client, "hello\r\n.\r\n", until: "\r\n").hasPrefix("550 5.1.1 "))
+    await client.close()
+  }
+
+  @Test func aUniqueIDSaysMoreThanTheNumber() async throws {
+    let loop = try EventLoop.start(name: "mail")
+    defer { loop.stop() }
+    let test = try TestStore()
+    _ = try await test.store.createMailbox("bob@hamburger.edu", password: "hungry")
+    var log = Logger(label: "test")
+    log.logLevel = .critical
+    let accepted = try await test.store.accept(
+      Letter(sender: "", recipients: ["bob@hamburger.edu"], content: Array("x\r\n".utf8)))
+    let pop3 = POP3Service(
+      store: test.store, locks: MailboxLocks(), sessions: SessionRegistry(),
+      desk: LoginDesk(store: test.store, log: log), log: log)
+    let outgoing = try TCPListener(SocketAddress(ip: .loopbackV4, port: 0), on: loop) { pop3.open($0, on: loop) }
+    let reader = try await TCPConnection.connect(to: outgoing.address, on: loop)
+    let text = try await Self.exchange(
+      reader, "USER bob\r\nPASS hungry\r\nUIDL 1\r\nQUIT\r\n", until: "signing off\r\n")
+    let id = try #require(accepted.delivered.first)
+    #expect(text.contains("\r\n+OK 1 \(id).\(test.clock.seconds)\r\n"))
+    await reader.close()
+  }
+
   @Test func aGuesserIsTurnedAwayOnEveryConnection() async throws {
     let loop = try EventLoop.start(name: "mail")
     defer { loop.stop() }
@@ -109,6 +164,7 @@ import Testing
       reader, guess + guess + guess + "USER bob\r\nPASS hungry\r\nQUIT\r\n", until: "signing off\r\n")
     #expect(answers.contains("-ERR [SYS/TEMP] too many wrong passwords"))
     #expect(!answers.contains("logged on"))
+    #expect(desk.counters.wrongPasswords.current == 3)
     let sender = try await TCPConnection.connect(to: submission.address, on: loop)
     let refusal = try await Self.exchange(
       sender, "EHLO a\r\nAUTH PLAIN AGJvYgBodW5ncnk=\r\nQUIT\r\n", until: "closing connection\r\n")

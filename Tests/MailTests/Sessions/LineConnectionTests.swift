@@ -1,6 +1,7 @@
 import EventLoop
 import Glibc
 import Octets
+import ServiceKit
 import Testing
 
 @testable import Mail
@@ -12,6 +13,7 @@ struct ScriptedSession: LineSession {
   var actions: [LineAction<String>] = []
   var held = 0
   var isReceiving = false
+  var mistakes = 0
   var isEnded = false
 
   var buffered: Int { lines.count }
@@ -24,6 +26,7 @@ struct ScriptedSession: LineSession {
       let text = String(decoding: line, as: UTF8.self)
       if text == "hold" { held = 60 }
       if text == "letter" { isReceiving = true }
+      if text == "mistake" { mistakes += 1 }
       actions = script(text)
     }
     return actions.removeFirst()
@@ -42,6 +45,7 @@ struct ScriptedService: LineService {
   var letterLimit = Duration.seconds(3600)
   var sessions = SessionRegistry()
   var room = LetterRoom()
+  var counters = MailCounters()
   var script: @Sendable (String) -> [LineAction<String>]
   var find: @Sendable (String) -> LineAnswer<ScriptedSession> = { _ in .now { _ in } }
 
@@ -127,7 +131,7 @@ struct ScriptedService: LineService {
       try? await client.write(Array("a line\r\n".utf8))
       if let octets = try? await client.read(timeout: .milliseconds(20)) { heard = octets }
     }
-    #expect(String(decoding: heard, as: UTF8.self) == "silence\r\n")
+    #expect(String(decoding: heard, as: UTF8.self) == "slowness\r\n")
     await client.close()
   }
 
@@ -152,15 +156,42 @@ struct ScriptedService: LineService {
   @Test func oneTooManyIsTold() async throws {
     defer { loop.stop() }
     var service = ScriptedService { _ in [] }
-    service.sessions = SessionRegistry(limits: SessionRegistry.Limits(total: 10, perAddress: 1))
+    service.sessions = SessionRegistry(limits: SessionRegistry.Limits(perDoor: 10, perAddress: 1))
     let (client, listener) = try await connect(service)
     let sessions = service.sessions
     #expect(await comes { sessions.count == 1 })
     let second = try await TCPConnection.connect(to: listener.address, on: loop)
     #expect(String(decoding: try await second.read(), as: UTF8.self) == "crowded\r\n")
+    #expect(service.counters.turnedAway.current == 1)
     #expect(try await second.read() == [])
     await second.close()
     await client.close()
+  }
+
+  @Test func aFloodAtOneDoorLeavesTheOtherOpen() async throws {
+    defer { loop.stop() }
+    var service = ScriptedService { _ in [.reply(Array("in\r\n".utf8))] }
+    service.sessions = SessionRegistry(limits: SessionRegistry.Limits(perDoor: 1, perAddress: 10))
+    let (first, listener) = try await connect(service)
+    try await first.write(Array("go\r\n".utf8))
+    #expect(String(decoding: try await first.read(), as: UTF8.self) == "in\r\n")
+    let turnedAway = try await TCPConnection.connect(to: listener.address, on: loop)
+    #expect(String(decoding: try await turnedAway.read(), as: UTF8.self) == "crowded\r\n")
+    let (second, _) = try await connect(service)
+    try await second.write(Array("go\r\n".utf8))
+    #expect(String(decoding: try await second.read(), as: UTF8.self) == "in\r\n")
+    for client in [first, turnedAway, second] { await client.close() }
+  }
+
+  @Test func mistakesAreCountedWhenTheSessionIsOver() async throws {
+    defer { loop.stop() }
+    let service = ScriptedService { _ in [] }
+    let (client, _) = try await connect(service)
+    try await client.write(Array("mistake\r\nmistake\r\nfine\r\n".utf8))
+    await client.finish()
+    #expect(try await client.read() == Array("hangUp\r\n".utf8))
+    await client.close()
+    #expect(await comes { service.counters.mistakes.current == 2 })
   }
 
   @Test func roomIsGivenBackWhenTheAnswerComesThoughTheClientIsGone() async throws {
