@@ -29,7 +29,14 @@ public final class InheritedSockets: Sendable {
     guard let process = environment["LISTEN_PID"].flatMap({ pid_t($0) }), process == getpid(),
       let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }), 1...Self.limit ~= count
     else { return }
-    for descriptor in Self.first..<Self.first + count { try adopt(descriptor) }
+    for descriptor in Self.first..<Self.first + count {
+      do throws(IOError) {
+        try adopt(descriptor)
+      } catch {
+        guard case .system(let call, let code) = error else { throw error }
+        throw .system(call: "descriptor \(descriptor) of LISTEN_FDS: \(call)", errno: code)
+      }
+    }
   }
 
   /// Takes one bound socket; a stream socket listens from now on.

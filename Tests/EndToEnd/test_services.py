@@ -162,6 +162,14 @@ def test_sockets_come_from_systemd(tmp_path):
         assert process.wait(30) == 0
 
 
+def test_what_is_handed_down_and_is_no_socket_is_named(tmp_path):
+    command = [str(executable("utopia-nameserver")), "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data")]
+    done = subprocess.run(
+        ["bash", "-c", 'exec 3</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1; exec "$@"', "sh", *command],
+        capture_output=True, text=True, timeout=30, env=plain_environment())
+    assert done.returncode != 0 and "descriptor 3 of LISTEN_FDS" in done.stderr
+
+
 def test_a_service_ends_with_its_parent(tmp_path):
     reading, writing = os.pipe()
     process = subprocess.Popen(
