@@ -243,6 +243,21 @@ def test_a_full_disk_is_said_and_reading_goes_on(net):
 
         found = subjects(net)
         assert len([name for name in found if name.startswith("n")]) == stored, "what was acknowledged is read"
+
+        # Bob makes room, and then letters come in again.
+        box = "/v1/mailboxes/bob@hamburger.edu/messages"
+        letters = mail.ask("GET", f"{box}?limit=1000")["items"]
+        for letter in letters[len(letters) // 2:]:
+            mail.ask("DELETE", f"{box}/{letter['id']}")
+        eventually(lambda: mail.http.get(f"{mail.url}/readyz", timeout=10).status_code, lambda code: code == 200)
+        assert len(mail.ask("GET", f"{box}?limit=1000")["items"]) == len(letters) // 2
+        line = Line(net.at("20.1"), 2525)
+        line.reply()
+        for command in ["HELO cis.poly.edu", "MAIL FROM:<alice@crepes.fr>", "RCPT TO:<bob@hamburger.edu>", "DATA"]:
+            line.ask(command)
+        line.say("Subject: room\r\n\r\nx\r\n")
+        assert line.ask(".").startswith("250")
+        line.close()
     finally:
         net.stop()
         shutil.rmtree(data, ignore_errors=True)
