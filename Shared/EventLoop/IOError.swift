@@ -34,10 +34,13 @@ extension IOError: CustomStringConvertible {
   }
 
   /// This machine is out of something (descriptors, memory, ports): it says nothing about the other end.
+  ///
+  /// EADDRINUSE is what bind(2) says to port 0 when no port is left. EADDRNOTAVAIL isn't here: it is also what connect(2) says
+  /// of IPv6 on a host that has none, where another address may well be reached.
   public var isShortage: Bool {
     switch self {
     case .overloaded: true
-    case .system(_, let errno): [EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN, EADDRNOTAVAIL, ENOSPC].contains(errno)
+    case .system(_, let errno): [EMFILE, ENFILE, ENOBUFS, ENOMEM, EAGAIN, EADDRINUSE, ENOSPC].contains(errno)
     case .timedOut, .cancelled, .closed, .egressForbidden: false
     }
   }

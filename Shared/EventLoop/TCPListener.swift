@@ -23,10 +23,15 @@ public final class TCPListener: Selectable, @unchecked Sendable {
     _ address: SocketAddress, on loop: EventLoop, sharesPort: Bool = false, isSibling: Bool = false,
     backlog: Int32 = 1024, accepted: @escaping @Sendable (ConnectedSocket) -> Void
   ) throws(IOError) {
-    if let handedDown = try InheritedSockets.shared.duplicate(address, type: CLINUX_SOCK_STREAM) {
-      try self.init(adopting: handedDown, on: loop, accepted: accepted)
-      return
-    }
+    let handedDown = try InheritedSockets.shared.duplicate(address, type: CLINUX_SOCK_STREAM)
+    let descriptor =
+      if let handedDown { handedDown } else { try Self.listening(address, sharesPort, isSibling, backlog) }
+    try self.init(adopting: descriptor, on: loop, accepted: accepted)
+  }
+
+  private static func listening(
+    _ address: SocketAddress, _ sharesPort: Bool, _ isSibling: Bool, _ backlog: Int32
+  ) throws(IOError) -> Int32 {
     let descriptor = try openSocket(address, type: CLINUX_SOCK_STREAM)
     do throws(IOError) {
       try setOption(descriptor, SOL_SOCKET, SO_REUSEADDR)
@@ -37,21 +42,26 @@ public final class TCPListener: Selectable, @unchecked Sendable {
       try bindSocket(descriptor, to: address)
       if sharesPort, !isSibling { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT) }
       _ = try checked("listen \(address)") { Glibc.listen(descriptor, backlog) }
-      try self.init(adopting: descriptor, on: loop, accepted: accepted)
+      return descriptor
     } catch {
       close(descriptor)
       throw error
     }
   }
 
-  /// Takes over a listening descriptor, such as one handed down by systemd (`LISTEN_FDS`).
+  /// Takes over a listening descriptor, such as one handed down by systemd (`LISTEN_FDS`); it is closed if this throws.
   public init(
     adopting descriptor: Int32, on loop: EventLoop, accepted: @escaping @Sendable (ConnectedSocket) -> Void
   ) throws(IOError) {
     self.descriptor = descriptor
     self.loop = loop
     self.accepted = accepted
-    address = try boundAddress(of: descriptor)
+    do throws(IOError) {
+      address = try boundAddress(of: descriptor)
+    } catch {
+      close(descriptor)
+      throw error
+    }
     reserve = Self.openReserve()
     loop.onLoop { [self] in listen() }
   }

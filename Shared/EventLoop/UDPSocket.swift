@@ -40,10 +40,14 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   public convenience init(
     _ address: SocketAddress, on loop: EventLoop, sharesPort: Bool = false, isSibling: Bool = false
   ) throws(IOError) {
-    if let handedDown = try InheritedSockets.shared.duplicate(address, type: CLINUX_SOCK_DGRAM) {
-      try self.init(adopting: handedDown, on: loop)
-      return
-    }
+    let handedDown = try InheritedSockets.shared.duplicate(address, type: CLINUX_SOCK_DGRAM)
+    let descriptor = if let handedDown { handedDown } else { try Self.bound(address, sharesPort, isSibling) }
+    try self.init(adopting: descriptor, on: loop)
+  }
+
+  private static func bound(
+    _ address: SocketAddress, _ sharesPort: Bool, _ isSibling: Bool
+  ) throws(IOError) -> Int32 {
     let descriptor = try openSocket(address, type: CLINUX_SOCK_DGRAM)
     do throws(IOError) {
       if !address.ip.isV4 {
@@ -52,7 +56,7 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
       if isSibling { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT) }
       try bindSocket(descriptor, to: address)
       if sharesPort, !isSibling { try setOption(descriptor, SOL_SOCKET, SO_REUSEPORT) }
-      try self.init(adopting: descriptor, on: loop)
+      return descriptor
     } catch {
       Glibc.close(descriptor)
       throw error
@@ -78,11 +82,17 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
     self.loop = loop
   }
 
-  /// Takes over a bound datagram descriptor.
+  /// Takes over a bound datagram descriptor; it is closed if this throws.
   public init(adopting descriptor: Int32, on loop: EventLoop) throws(IOError) {
     self.descriptor = descriptor
     self.loop = loop
-    address = try boundAddress(of: descriptor)
+    do throws(IOError) {
+      address = try boundAddress(of: descriptor)
+    } catch {
+      Glibc.close(descriptor)
+      throw error
+    }
+    // From here on `deinit` closes it, which runs even if what follows throws.
     // A burst must survive one turn of the loop; the kernel cuts this to its own limit.
     try? setOption(descriptor, SOL_SOCKET, SO_RCVBUF, 4 << 20)
     if address.ip.isUnspecified {

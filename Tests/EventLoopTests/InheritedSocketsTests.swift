@@ -47,6 +47,34 @@ import Testing
   }
 
   @Test(
+    "What turns out to be no socket is refused and not kept open", arguments: [CLINUX_SOCK_STREAM, CLINUX_SOCK_DGRAM])
+  func noSocket(type: Int32) throws {
+    let (descriptor, address) = try bound(type)
+    try InheritedSockets.shared.adopt(descriptor)
+    var ends: [Int32] = [-1, -1]
+    let piped = unsafe pipe(&ends)
+    try #require(piped == 0)
+    // In the socket's place comes a pipe, whose reader sees the end when nobody holds it open any more.
+    try #require(dup2(ends[1], descriptor) == descriptor)
+    close(ends[1])
+    let loop = try EventLoop.start(name: "one")
+    #expect(throws: IOError.system(call: "getsockname", errno: ENOTSOCK)) {
+      if type == CLINUX_SOCK_STREAM {
+        _ = try TCPListener(address, on: loop) { $0.close() }
+      } else {
+        _ = try UDPSocket(address, on: loop)
+      }
+    }
+    loop.stop()
+    close(descriptor)
+    #expect(fcntl(ends[0], F_SETFL, O_NONBLOCK) == 0)
+    var octet: UInt8 = 0
+    let count = unsafe read(ends[0], &octet, 1)
+    #expect(count == 0)
+    close(ends[0])
+  }
+
+  @Test(
     "What is meant for another process is left alone",
     arguments: [
       [:], ["LISTEN_FDS": "1"], ["LISTEN_PID": "1", "LISTEN_FDS": "1"], ["LISTEN_PID": "x", "LISTEN_FDS": "1"],

@@ -115,6 +115,24 @@ import Testing
     house.loop.stop()
   }
 
+  @Test func whatOldWalksKnowIsNotCopiedForEachEventAndGoesWithTheLast() async throws {
+    let house = try await House { [.positive($0)] }
+    await house.server.hold()
+    let client = try WireClient(asking: house.address, on: house.loop)
+    try await client.send(.asking("a.test", id: 1))
+    try await client.send(.asking("b.test", id: 2))
+    while await house.server.asked < 2, !Task.isCancelled { await house.loop.sleep(for: .milliseconds(2)) }
+    #expect(await house.resolver.ownersAfterAFlush() == [1])
+    #expect(await house.resolver.knowsThePast)
+    await house.server.release()
+    _ = await client.answers(2)
+    #expect(await !house.resolver.knowsThePast)
+    // Nobody is left whom the next one could make old.
+    await house.resolver.flush()
+    #expect(await !house.resolver.knowsThePast)
+    house.loop.stop()
+  }
+
   @Test func questionsNobodyAnswersMakeRoomForOthers() async throws {
     let house = try await House(change: {
       $0.limits.lookUps = 3
@@ -133,10 +151,11 @@ import Testing
     house.loop.stop()
   }
 
-  @Test func aShortageOfOursBlamesNoServer() throws {
+  @Test(arguments: [("socket", EMFILE), ("bind 192.0.2.1:0", EADDRINUSE)])
+  func aShortageOfOursBlamesNoServer(call: String, errno: Int32) throws {
     var isShort = true
     let script = Script {
-      isShort ? .broken(Breakage(.system(call: "socket", errno: EMFILE))) : try umass($0)
+      isShort ? .broken(Breakage(.system(call: call, errno: errno))) : try umass($0)
     }
     let before = script.knowledge.servers.patience(Script.root, now: .zero)
     let outcome = try script.resolve("gaia.cs.umass.edu")
@@ -145,6 +164,19 @@ import Testing
     #expect(script.knowledge.servers.patience(Script.root, now: script.steady) == before)
     isShort = false
     #expect(try script.resolve("gaia.cs.umass.edu").code == .noError)
+  }
+
+  @Test func aHostWithoutIPv6AsksTheServersThatItCanReach() throws {
+    let far = SocketAddress(ip: try #require(IPAddress("2001:db8::1")), port: 5300)
+    var met = 0
+    for seed in UInt64(1)...8 {
+      let script = Script(roots: [far, Script.root], seed: seed) { ask in
+        try ask.server.ip.isV4 ? umass(ask) : .broken(Breakage(.system(call: "connect", errno: EADDRNOTAVAIL)))
+      }
+      #expect(try script.resolve("gaia.cs.umass.edu").code == .noError)
+      met += script.asked.count { $0.server == far }
+    }
+    #expect(met > 0)
   }
 
   @Test func aServerThatIsNotThereIsPassedOverAtOnce() async throws {
@@ -177,5 +209,35 @@ import Testing
       #expect(await client.answers(count).last?.answers.count == 1)
     }
     house.loop.stop()
+  }
+}
+
+/// Random numbers that notice, when one is drawn, how many own the knowledge they are part of: one, or more.
+private struct Witness: RandomNumberGenerator {
+  final class Part {}
+
+  private var part = Part()
+  private let seen: Lock<[Int]>
+
+  init(_ seen: Lock<[Int]>) { self.seen = seen }
+
+  mutating func next() -> UInt64 {
+    let owners = isKnownUniquelyReferenced(&part) ? 1 : 2
+    seen.withLock { $0.append(owners) }
+    return .random(in: 0...UInt64.max)
+  }
+}
+
+extension LoopResolver {
+  fileprivate var knowsThePast: Bool { outdated != nil }
+
+  /// Flushes all, lets the oldest walk, which waits for its first exchange, ask again, and says who owned what it drew on.
+  fileprivate func ownersAfterAFlush() -> Set<Int> {
+    let seen = Lock<[Int]>([])
+    knowledge.generator = Witness(seen)
+    flush()
+    knowledge.generator = SystemRandomNumberGenerator()
+    if let oldest = lookUps.keys.min() { tell(oldest, .patienceOver(exchange: 1)) }
+    return Set(seen.withLock { $0 })
   }
 }

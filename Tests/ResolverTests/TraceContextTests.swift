@@ -15,11 +15,12 @@ import Testing
     return query
   }
 
-  /// What a server hears of the trace when the resolver is told these networks.
+  /// What a server at 127.0.0.7 hears of the trace of a client at 127.0.0.1 when the resolver is told these networks.
   private static func heard(_ networks: String...) async throws -> [[UInt8]?] {
     let seen = Lock<[[UInt8]?]>([])
     let networks = networks.compactMap { IPNetwork($0) }
-    let house = try await House(change: { $0.tracing = networks }) { query in
+    let server = try #require(IPAddress("127.0.0.7"))
+    let house = try await House(serverAt: server, change: { $0.tracing = networks }) { query in
       seen.withLock { $0.append(query.edns?.option(EDNSOption.trace)) }
       return [.positive(query)]
     }
@@ -41,5 +42,9 @@ import Testing
   @Test func nobodyElseIsBelievedOrTold() async throws {
     #expect(try await Self.heard() == [nil])
     #expect(try await Self.heard("10.0.0.0/8") == [nil])
+    // Neither a client for the server's sake, nor a server for the client's.
+    #expect(try await Self.heard("127.0.0.7/32") == [nil])
+    #expect(try await Self.heard("127.0.0.1/32") == [nil])
+    #expect(try await Self.heard("127.0.0.7/32", "127.0.0.1/32").allSatisfy { $0 != nil })
   }
 }

@@ -96,11 +96,12 @@ struct House {
 
   init(
     at address: SocketAddress = SocketAddress(ip: .loopbackV4, port: 0), allowed: String = "127.0.0.0/8",
+    serverAt upstream: IPAddress = .loopbackV4,
     change: (inout LoopResolver.Setup) -> Void = { _ in }, _ reply: @escaping @Sendable (Message) -> [Message]
   ) async throws {
     loop = try EventLoop.start(name: "resolver-test")
     server = WireServer(on: loop, reply)
-    let upstream = try await server.listen()
+    let upstream = try await server.listen(upstream)
     var setup = LoopResolver.Setup(
       allowed: [try #require(IPNetwork(allowed))], forwarders: [Forwarder(zone: .root, servers: [upstream])],
       clock: { 1000 })

@@ -37,7 +37,9 @@ actor LoopResolver: DatagramOwner {
   let started = Instant.current
   var knowledge: Knowledge
   /// What walks use that were begun before the last flush: nothing they learnt may come back into the cache.
-  private var outdated: Knowledge?
+  /// Nil when the last of them has ended.
+  private(set) var outdated: Knowledge?
+  private var outdatedWalks = 0
   /// Flushes so far.
   private var flushes = 0
   var packets: PacketCache
@@ -228,7 +230,8 @@ actor LoopResolver: DatagramOwner {
   }
 
   private func handle(_ event: WalkEvent, _ lookUp: LookUp) -> [WalkAction] {
-    guard lookUp.flushes != flushes, var old = outdated else {
+    // Taken out, not copied: what has two owners is copied whole by the first change.
+    guard lookUp.flushes != flushes, var old = outdated.take() else {
       return lookUp.walk.handle(event, at: moment, &knowledge)
     }
     defer { outdated = old }
@@ -241,7 +244,8 @@ actor LoopResolver: DatagramOwner {
     if let name { knowledge.cache.remove(name) } else { knowledge.cache.removeAll() }
     knowledge.servers.forgive()
     packets.removeAll()
-    outdated = knowledge
+    outdatedWalks = lookUps.count
+    outdated = lookUps.isEmpty ? nil : knowledge
     outdated?.cache.removeAll()
     // Who asks from now on doesn't join those who asked before.
     byKey = [:]
@@ -249,6 +253,10 @@ actor LoopResolver: DatagramOwner {
 
   private func finish(_ id: Int, _ lookUp: LookUp, _ outcome: Outcome) {
     lookUps[id] = nil
+    if lookUp.flushes != flushes {
+      outdatedWalks -= 1
+      if outdatedWalks == 0 { outdated = nil }
+    }
     waiting -= lookUp.waiters.count
     if let key = lookUp.key, byKey[key] == id { byKey[key] = nil }
     if let timer = lookUp.deadline { loop.cancel(timer) }
