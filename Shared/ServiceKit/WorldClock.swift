@@ -27,6 +27,8 @@ public final class WorldClock: Sendable {
   }
 
   private let offset: Atomic<Int64>
+  /// Milliseconds of the system's clock.
+  private let system: @Sendable () -> Int64
   private let loop: EventLoop
   private let state = Lock(State())
   /// The longest the alarm sleeps before it looks again, so that a change of the system's clock is noticed.
@@ -35,17 +37,21 @@ public final class WorldClock: Sendable {
   /// - Parameters:
   ///   - offset: what the clock was ahead by before, in seconds.
   ///   - loop: where the clock watches its timers.
-  public init(offset: Int64 = 0, on loop: EventLoop) {
-    self.offset = Atomic(offset)
-    self.loop = loop
+  public convenience init(offset: Int64 = 0, on loop: EventLoop) {
+    self.init(offset: offset, on: loop) {
+      var time = timespec()
+      unsafe clock_gettime(CLOCK_REALTIME, &time)
+      return Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
+    }
   }
 
-  public var now: WorldTime {
-    var time = timespec()
-    unsafe clock_gettime(CLOCK_REALTIME, &time)
-    let system = Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000
-    return WorldTime(milliseconds: system + offsetSeconds * 1000)
+  init(offset: Int64, on loop: EventLoop, system: @escaping @Sendable () -> Int64) {
+    self.offset = Atomic(offset)
+    self.loop = loop
+    self.system = system
   }
+
+  public var now: WorldTime { WorldTime(milliseconds: offsetSeconds * 1000 + system()) }
 
   /// Seconds ahead of the system's clock.
   public var offsetSeconds: Int64 { offset.load(ordering: .relaxed) }
@@ -129,11 +135,12 @@ public final class WorldClock: Sendable {
 
   /// The first timer that is due; nil, and those who wait are told, when there is none left.
   private func takeDue() -> Timer? {
-    let now = now
     let (timer, told): (Timer?, [CheckedContinuation<Void, Never>]) = state.withLock { state in
       // What was set on the way for a moment that this round has passed is left to the alarm: a timer that always sets itself
       // again for the past would keep the round from ending.
       let reached = state.reached
+      // Read behind the lock that a jump takes: who waits here has jumped, and must not be told by a clock of before.
+      let now = now
       let index = state.order.firstIndex { entry in
         guard let reached else { return true }
         return entry.number <= reached.last || entry.due > reached.due

@@ -1,6 +1,8 @@
 import EventLoop
-import ServiceKit
+import Glibc
 import Testing
+
+@testable import ServiceKit
 
 @Test(
   "RFC 3339 times are read and written",
@@ -45,6 +47,31 @@ func jumpsFireTimers() async throws {
   #expect(fired.withLock { $0 } == [1, 2])
   #expect(await clock.advance(to: 86_401))
   #expect(fired.withLock { $0 } == [1, 2])
+}
+
+@Test("A jump while a round looks at the clock for the last time is fired too", .timeLimit(.minutes(1)))
+func jumpsAtTheEndOfARound() async throws {
+  let loop = try EventLoop.start(name: "clock")
+  defer { loop.stop() }
+  let isLooking = Lock(false)
+  let clock = WorldClock(offset: 0, on: loop) {
+    // Between reading the offset and using it there is time for another's jump.
+    isLooking.withLock { $0 = true }
+    usleep(1000)
+    return 0
+  }
+  for hour: Int64 in 1...50 {
+    let fired = Lock(false)
+    clock.at(WorldTime(milliseconds: hour * 3_600_000 + 60_000), on: loop) { fired.withLock { $0 = true } }
+    // The clock has looked for its alarm: who looks from now on is the jump.
+    await withCheckedContinuation { continuation in loop.submit { continuation.resume() } }
+    isLooking.withLock { $0 = false }
+    async let first = clock.advance(to: hour * 3600)
+    while !isLooking.withLock({ $0 }) { await Task.yield() }
+    #expect(await clock.advance(to: hour * 3600 + 60))
+    #expect(fired.withLock { $0 })
+    _ = await first
+  }
 }
 
 @Test("The clock never goes back")
