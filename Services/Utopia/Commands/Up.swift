@@ -48,7 +48,7 @@ struct Up: ParsableCommand {
   }
 
   private static func keep(
-    _ world: World, _ settings: Settings, in directory: DataDirectory, token: String, detached: Bool
+    _ world: World, _ settings: Settings, in directory: WorldDirectory, token: String, detached: Bool
   ) throws {
     SignalWatcher.block([SIGINT, SIGTERM, SIGHUP, SIGCHLD])
     _ = signal(SIGPIPE, SIG_IGN)
@@ -76,7 +76,7 @@ struct Up: ParsableCommand {
     }
   }
 
-  private static func hints(_ world: World, _ directory: DataDirectory, detached: Bool) -> String {
+  private static func hints(_ world: World, _ directory: WorldDirectory, detached: Bool) -> String {
     let options =
       (directory.path == ".utopia" ? "" : " --data \(directory.path)")
     var hints = Table(["The administrator's token:", "cat \(directory.tokenFile)"])

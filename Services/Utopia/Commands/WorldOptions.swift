@@ -15,7 +15,7 @@ struct WorldOptions: ParsableArguments {
   @Option(help: "For a world of containers: the first two numbers of its network, such as 10.77.")
   var subnet: String?
 
-  var directory: DataDirectory { DataDirectory(data, net: net ?? 0) }
+  var directory: WorldDirectory { WorldDirectory(data, net: net ?? 0) }
 
   /// The world that is running from this folder. Containers are not looked for: they may be on another machine.
   /// - Throws: none is.

@@ -17,7 +17,7 @@ actor Keeper {
   }
 
   private let world: World
-  private let directory: DataDirectory
+  private let directory: WorldDirectory
   private let client: HTTPClient
   /// The children's standard input: it ends when this process does, and they end then.
   private let lifeline: Pipe
@@ -28,7 +28,7 @@ actor Keeper {
   /// How long a service may take until it is ready, and until it has ended.
   private static let patience = Duration.seconds(20)
 
-  init(_ world: World, in directory: DataDirectory, client: HTTPClient, on loop: EventLoop) throws(Trouble) {
+  init(_ world: World, in directory: WorldDirectory, client: HTTPClient, on loop: EventLoop) throws(Trouble) {
     self.world = world
     self.directory = directory
     self.client = client

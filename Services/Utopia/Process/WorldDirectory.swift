@@ -2,7 +2,7 @@ import Glibc
 import ServiceKit
 
 /// The folder that holds a world: each host's data, the logs, the administrator's token, and who runs it.
-struct DataDirectory: Sendable {
+struct WorldDirectory: Sendable {
   let path: String
 
   /// With the name of the default folder for world N, unless one was given.
