@@ -2,6 +2,9 @@ import Glibc
 
 /// A service's own directory, held by one process at a time through a locked file in it. The lock ends with the process,
 /// however that ends.
+///
+/// It is of this module, as `DurableFile` is, because a database is such files: one owner, the same care for a full disk and
+/// for names that must outlast a power cut, and the same errors.
 public final class DataDirectory: Sendable {
   /// The directory, as given.
   public let path: String
@@ -38,6 +41,18 @@ public final class DataDirectory: Sendable {
   public func directory(_ name: String) throws(SQLError) -> String {
     try createDirectory(file(name))
     return file(name)
+  }
+
+  /// Makes a directory in this one (mode 0700), durably. Blocks.
+  /// - Returns: false when there is something of that name already, which is left as it is.
+  public func newDirectory(_ name: String) throws(SQLError) -> Bool {
+    let path = file(name)
+    guard unsafe mkdir(path, 0o700) == 0 else {
+      if errno == EEXIST { return false }
+      throw SQLError(call: "mkdir", path: path, errno: errno)
+    }
+    try syncDirectory(of: path)
+    return true
   }
 }
 

@@ -36,16 +36,23 @@ public enum DurableFile {
     let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SQLError(call: "open", path: path, errno: errno) }
     defer { close(descriptor) }
-    // Few octets: they are written at once, or there is no room for them.
-    guard unsafe Glibc.write(descriptor, octets, octets.count) == octets.count else {
-      let error = SQLError(call: "write", path: path, errno: errno == 0 ? ENOSPC : errno)
+    do throws(SQLError) {
+      try write(octets, to: descriptor, path)
+      guard fsync(descriptor) == 0 else { throw SQLError(call: "fsync", path: path, errno: errno) }
+    } catch {
       unsafe unlink(path)
       throw error
     }
-    guard fsync(descriptor) == 0 else {
-      let error = SQLError(call: "fsync", path: path, errno: errno)
-      unsafe unlink(path)
-      throw error
+  }
+
+  private static func write(_ octets: [UInt8], to descriptor: Int32, _ path: String) throws(SQLError) {
+    var rest = octets[...]
+    while !rest.isEmpty {
+      let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+      // Only a write that fails sets `errno`; one that is cut short says why when the rest is tried.
+      if count < 0, errno == EINTR { continue }
+      guard count > 0 else { throw SQLError(call: "write", path: path, errno: count < 0 ? errno : ENOSPC) }
+      rest = rest.dropFirst(count)
     }
   }
 }

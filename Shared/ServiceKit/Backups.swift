@@ -19,8 +19,8 @@ extension Service {
     // It has its name only when all of it is on the disk: half a backup must not look like one.
     let draft = path + ".partial"
     let isNew = try await pool.run {
-      let root = try directory.directory("backups")
-      return unsafe Glibc.access(path, F_OK) != 0 && mkdir("\(root)/\(stamp).partial", 0o700) == 0
+      _ = try directory.directory("backups")
+      return try unsafe Glibc.access(path, F_OK) != 0 && directory.newDirectory("backups/\(stamp).partial")
     }
     guard isNew else { throw Problem(409, "A backup of this second is there already; try again in the next.") }
     do {

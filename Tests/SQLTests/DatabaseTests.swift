@@ -153,6 +153,15 @@ import Testing
     try await database.probe()
   }
 
+  @Test func aNewDirectoryIsMadeOnceAndFailuresAreNotTakenForThat() throws {
+    let directory = try DataDirectory(scratch.path)
+    #expect(try directory.newDirectory("copy"))
+    #expect(try !directory.newDirectory("copy"))
+    unsafe rmdir(directory.file("copy"))
+    let error = #expect(throws: SQLError.self) { try directory.newDirectory("lock/copy") }
+    #expect(error?.kind == .inputOutput)
+  }
+
   @Test func aDataDirectoryHasOneOwner() throws {
     do {
       let owner = try DataDirectory(scratch.path)

@@ -67,6 +67,15 @@ import Testing
     database.close()
   }
 
+  @Test func aSmallFileThatIsCutShortIsGoneAndSaysThatTheDiskIsFull() throws {
+    let disk = try SmallDisk(megabytes: 1)
+    let error = #expect(throws: SQLError.self) {
+      try DurableFile.replace(disk.path + "/file", with: [UInt8](repeating: 7, count: 2 << 20))
+    }
+    #expect(error?.kind == .full)
+    #expect(unsafe access(disk.path + "/file.new", F_OK) != 0)
+  }
+
   @Test func aDatabaseOpensOnAFullDisk() async throws {
     let disk = try SmallDisk(megabytes: 12)
     let first = try open(disk)

@@ -79,4 +79,12 @@ import Testing
     #expect(try await one.ask("POST", "/v1/backup", [("Authorization", "Bearer wrong")]).status == 401)
     await one.stop()
   }
+
+  @Test("A backup that has no place to be is a failure, not a conflict")
+  func backupsWithoutAPlace() async throws {
+    try directory.write("", to: "backups")
+    let one = try await TestService(in: directory) { service in service.onBackup { _ in } }
+    #expect(try await one.ask("POST", "/v1/backup").status == 500)
+    await one.stop()
+  }
 }
