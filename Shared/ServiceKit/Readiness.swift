@@ -20,7 +20,7 @@ actor Readiness {
   ///   - patience: how long one who asks waits for the checks.
   ///   - checks: says why the service can't work; nil when it can.
   init(
-    on loop: EventLoop, lifetime: Duration = .seconds(1), patience: Duration = .seconds(2),
+    on loop: EventLoop, lifetime: Duration, patience: Duration = .seconds(2),
     checks: @escaping @Sendable () async -> String?
   ) {
     self.loop = loop

@@ -61,7 +61,7 @@ public final class Service: Sendable {
 
   init(
     _ name: String, _ options: ServiceOptions, loops: [EventLoop], egress: EgressPolicy,
-    environment: [String: String] = ProcessInfo.processInfo.environment
+    environment: [String: String] = ProcessInfo.processInfo.environment, readinessLifetime: Duration = .seconds(1)
   ) throws {
     self.name = name
     self.options = options
@@ -71,7 +71,7 @@ public final class Service: Sendable {
     log = Logger(label: name) { RingLogHandler(service: $0) }
     let lifecycle = Lifecycle()
     self.lifecycle = lifecycle
-    readiness = Readiness(on: loops[0]) { await lifecycle.failedCheck() }
+    readiness = Readiness(on: loops[0], lifetime: readinessLifetime) { await lifecycle.failedCheck() }
     directory = try options.data.map { try DataDirectory($0) }
     access = Access(
       token: try AdminToken.load(file: options.adminTokenFile, directory: options.data, environment: environment),

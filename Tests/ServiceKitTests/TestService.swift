@@ -15,14 +15,16 @@ final class TestService: Sendable {
 
   init(
     _ arguments: [String] = [], in directory: TestDirectory = TestDirectory(),
-    environment: [String: String] = ["UTOPIA_ADMIN_TOKEN": "token"],
+    environment: [String: String] = ["UTOPIA_ADMIN_TOKEN": "token"], readinessLifetime: Duration = .seconds(1),
     start: @Sendable (Service) async throws -> Void = { _ in }
   ) async throws {
     let options = try ServiceOptions.parse(
       ["--listen", "127.0.0.1:0", "--data", directory.path, "--log-level", "critical"] + arguments)
     let loop = try EventLoop.start(name: "test")
     self.directory = directory
-    service = try Service("test", options, loops: [loop], egress: .unrestricted, environment: environment)
+    service = try Service(
+      "test", options, loops: [loop], egress: .unrestricted, environment: environment,
+      readinessLifetime: readinessLifetime)
     address = try await service.open(start)[0]
   }
 
