@@ -1,4 +1,3 @@
-public import EventLoop
 public import HTTPServer
 import HTTPWire
 public import SQL
@@ -11,12 +10,5 @@ extension SQLError: ResponseError {
     case .busy, .overloaded, .closed: Problem(503, "The database is busy; try again.").response
     default: Problem(.internalServerError, "The database failed; the log says why.").response
     }
-  }
-}
-
-extension IOError: ResponseError {
-  public var response: Response {
-    if self == .overloaded { return Problem(503, "Too much is asked of this service now; try again.").response }
-    return Problem(.internalServerError, "The server failed to answer this request.").response
   }
 }

@@ -30,7 +30,7 @@ public final class Service: Sendable {
   public let tracing: Tracing
   let lifecycle: Lifecycle
   let readiness: Readiness
-  let rateLimit = RateLimit()
+  private let rateLimit = Lock<RateLimit?>(nil)
   let clockOffset: ClockOffset?
   private let directory: DataDirectory?
 
@@ -85,7 +85,12 @@ public final class Service: Sendable {
 
   private func apply(_ settings: LiveSettings) {
     LogRing.shared.level = settings.logLevel
-    rateLimit.set(settings.rateLimit)
+    rateLimit.withLock { $0 = settings.rateLimit.map { RateLimit(perSecond: Double($0), burst: $0) } }
+  }
+
+  /// The hook for requests beyond the rate that the settings allow now: a second's worth may come at once.
+  func checkRate(_ request: inout Request) -> Response? {
+    rateLimit.withLock { $0 }?.check(&request)
   }
 
   /// What SIGHUP asks for: reads the settings file and the token's file again. What can't be read stays as it was.
@@ -194,6 +199,9 @@ public final class Service: Sendable {
     metrics.counter("http_requests_total", help: "Requests begun.") { server.requests.current }
     metrics.counter("http_refusals_total", help: "Requests refused for their form.") { server.refusals.current }
     metrics.counter("http_turned_away_total", help: "Connections over a bound.") { server.turnedAway.current }
+    metrics.counter("http_overloads_total", help: "Requests refused while as many as are allowed were in flight.") {
+      server.overloads.current
+    }
     let loops = loops
     metrics.counter("loop_turns_total", help: "Turns of the event loops: a rate without work is a loop that spins.") {
       UInt64(loops.reduce(0) { $0 + $1.turns })

@@ -9,7 +9,7 @@ extension Service {
   /// What every service answers: its health, its contract and, in a lab, its clock.
   func addSystemRoutes() {
     let service = self
-    router.before { request in service.rateLimit.refusal(request.peer.ip, now: request.loop.now) }
+    router.before(checkRate)
     router.before { request in try service.access.check(request) }
     router.get("/healthz") { _ in .json(Array(#"{"status":"alive"}"#.utf8)) }
     router.get("/readyz") { request async throws in

@@ -114,7 +114,10 @@ import Testing
   func counters() async throws {
     let one = try await TestService()
     let text = String(decoding: try await one.ask("GET", "/metrics").body, as: UTF8.self)
-    for name in ["http_requests_total", "http_refusals_total", "http_turned_away_total", "log_lines_dropped_total"] {
+    for name in [
+      "http_requests_total", "http_refusals_total", "http_turned_away_total", "http_overloads_total",
+      "log_lines_dropped_total",
+    ] {
       #expect(text.contains("# TYPE \(name) counter\n"))
     }
     #expect(text.contains("# TYPE http_connections gauge\n"))
