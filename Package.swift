@@ -88,9 +88,9 @@ let package = Package(
     service(
       "Utopia", ["CLinux", "ServiceKit", "HTTPClient", "HTTPWire", "EventLoop", "Octets", log, arguments, yaml]),
 
-    // The server as a library: nothing of the services is needed
+    // The server as a library, without any of the services
     .executableTarget(
-      name: "Hello", dependencies: ["HTTPServer", "EventLoop", "Octets"], path: "Examples/Hello", swiftSettings: laws),
+      name: "Hello", dependencies: ["HTTPServer", "EventLoop", "Octets"], path: "Tests/Hello", swiftSettings: laws),
 
     // Tests
     tests("Octets"),

@@ -1,4 +1,4 @@
-// The HTTP server as a library: `swift run Hello`, then `curl http://127.0.0.1:8080/hello/Alice`.
+// The HTTP server as a library: `swift run Hello 8080`, then `curl http://127.0.0.1:8080/hello/Alice`.
 import EventLoop
 import HTTPServer
 import Octets
@@ -11,7 +11,8 @@ router.post("/count") { request in
   for try await portion in request.body { octets += portion.count }
   return .text("\(octets) octets\n")
 }
+let port = CommandLine.arguments.dropFirst().first.flatMap { UInt16($0) } ?? 8080
 let loop = try EventLoop()
-let address = try HTTPServer(router: router).listen(on: SocketAddress(ip: .loopbackV4, port: 8080), loops: [loop])
+let address = try HTTPServer(router: router).listen(on: SocketAddress(ip: .loopbackV4, port: port), loops: [loop])
 print("http://\(address)/")
 loop.run()
