@@ -53,8 +53,15 @@ struct DeliveryRun: Sendable {
   var tried: Set<IPAddress> = []
   /// Some host has answered about some letter, so the way is open, if only now and then.
   var hasServed = false
-  /// The reason why no host was of use.
-  var lastFailure: DeliveryVerdict?
+  /// Why no host was of use, and which one that was said of.
+  private(set) var lastFailure: Failure?
+
+  /// What kept letters from being handed over, and where: empty where that was no host's doing.
+  struct Failure: Sendable {
+    var verdict: DeliveryVerdict
+    var host = ""
+    var address = ""
+  }
 
   init(domain: String, parcels: [Parcel]) {
     self.domain = domain
@@ -65,6 +72,11 @@ struct DeliveryRun: Sendable {
   mutating func note(_ failure: DeliveryVerdict) {
     remarks.append("* \(failure.text)")
     // As long as one host may still take it, the letter is not lost.
-    if failure.kind == .deferred || lastFailure == nil { lastFailure = failure }
+    if failure.kind == .deferred || lastFailure == nil { fail(failure) }
+  }
+
+  /// The host that is asked now is the one the letters were kept from, so far.
+  mutating func fail(_ verdict: DeliveryVerdict) {
+    lastFailure = Failure(verdict: verdict, host: host, address: address)
   }
 }

@@ -23,6 +23,10 @@ struct RelaySettings: Sendable {
   var recipients = 100
   /// Addresses of a domain's hosts that are tried in one pass.
   var addresses = 50
+  /// Octets of memory for the letters that are being handed over.
+  var room = 268_435_456
+  /// Seconds until a letter that found no room has its turn again.
+  var roomPause: Int64 = 60
   var patience = SMTPPatience()
   /// Before what could not be recorded is recorded again.
   var pause = Duration.seconds(5)
@@ -42,6 +46,7 @@ actor Relay {
   var random = SystemRandomNumberGenerator()
 
   private var slots: RelaySlots
+  var room: RelayRoom
   /// For each domain that is served: when it fires, the domain's host is slow.
   private var timers: [String: TimerID] = [:]
   private var isScanning = false
@@ -63,6 +68,7 @@ actor Relay {
     self.loop = loop
     self.alarm = alarm
     slots = RelaySlots(quick: settings.parallel, slow: settings.slow)
+    room = RelayRoom(limit: settings.room)
   }
 
   /// Begins to work, with what a former run left behind.
@@ -97,12 +103,13 @@ actor Relay {
     repeat {
       scansAgain = false
       do {
-        let domains = try await store.dueDomains()
+        let time = store.now()
+        let domains = try await store.dueDomains(at: time)
         for domain in domains where !isStopping && slots.enter(domain) {
           watch(domain)
           loop.spawn { await self.serve(domain) }
         }
-        if let due = try await store.nextDue() { wakeAt(due) }
+        if let due = try await store.nextDue(after: time) { wakeAt(due) }
       } catch {
         log.error("the queue can't be read", metadata: ["reason": "\(error)"])
         wakeAt(store.now() + 60)
@@ -111,9 +118,14 @@ actor Relay {
     isScanning = false
   }
 
-  /// Sets the alarm, unless an earlier one is set. What is due already has a worker, or gets one when a worker ends.
+  /// Sets the alarm, unless an earlier one is set.
   private func wakeAt(_ due: Int64) {
-    guard due > store.now(), nextAlarm.map({ due < $0 || $0 <= store.now() }) ?? true else { return }
+    guard due > store.now() else {
+      // It became due during the scan.
+      scansAgain = true
+      return
+    }
+    guard nextAlarm.map({ due < $0 || $0 <= store.now() }) ?? true else { return }
     nextAlarm = due
     alarm(due) { [weak self] in self?.assumeIsolated { $0.wake() } }
   }

@@ -7,12 +7,13 @@ import Octets
 extension Relay {
   /// Tries every host of the domain, and of each every address, until all letters are decided; what is left is put off.
   func deliver(_ run: inout DeliveryRun) async throws {
+    try await refuseUnreadable(&run)
     let route = await route(&run)
     switch route {
     case .refused(let status, let text):
-      return try await decideAll(&run, DeliveryVerdict(.refused, status, text))
+      return try await decideAll(&run, DeliveryRun.Failure(verdict: DeliveryVerdict(.refused, status, text)))
     case .deferred(let status, let text):
-      return try await decideAll(&run, DeliveryVerdict(.deferred, status, text))
+      return try await decideAll(&run, DeliveryRun.Failure(verdict: DeliveryVerdict(.deferred, status, text)))
     case .address(let address):
       run.host = run.domain
       try await visit(address, &run)
@@ -37,7 +38,7 @@ extension Relay {
     // What a stop leaves over was not tried; it is due at the next start.
     if isStopping { return }
     let unreachable = DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 1), "no host of \(run.domain) could be reached")
-    try await decideAll(&run, run.lastFailure ?? unreachable)
+    try await decideAll(&run, run.lastFailure ?? DeliveryRun.Failure(verdict: unreachable))
   }
 
   private func route(_ run: inout DeliveryRun) async -> MailRoute {
@@ -109,6 +110,11 @@ extension Relay {
     var result = Conversation.useless
     var isFirst = true
     while session.phase == .ready, next < run.parcels.count, !isStopping {
+      guard let cost = room.take(letterOf: run.parcels[next].recipients[0].size) else {
+        try await putAside(&next, &run)
+        continue
+      }
+      defer { room.giveBack(cost) }
       guard let content = try await content(of: next, &run) else { continue }
       run.remarks.append(isFirst ? session.takeDialogue() : Dialogue(["* on the same connection to \(run.host)"]))
       isFirst = false
@@ -130,7 +136,7 @@ extension Relay {
       try await take(verdicts, content, of: &next, &run)
     }
     run.remarks.append(session.takeDialogue())
-    if let failure = session.failure { run.lastFailure = failure }
+    if let failure = session.failure { run.fail(failure) }
     session.quit()
     await advance(&session, connection) { $0.phase == .closed }
     await connection.close()
@@ -187,6 +193,39 @@ extension Relay {
       sender: first.flatMap { MailAddress($0.sender) },
       recipients: parcel.recipients.compactMap { MailAddress($0.address) },
       content: content, utf8: first?.utf8 == true)
+  }
+
+  /// An address that was taken once and can't be read now can't be asked about: it is decided here, so that a verdict is about
+  /// the recipient in the same place.
+  private func refuseUnreadable(_ run: inout DeliveryRun) async throws {
+    for index in run.parcels.indices.reversed() {
+      var unreadable = run.parcels[index]
+      unreadable.recipients.removeAll { MailAddress($0.address) != nil }
+      if unreadable.recipients.isEmpty { continue }
+      run.parcels[index].recipients.removeAll { MailAddress($0.address) == nil }
+      if run.parcels[index].recipients.isEmpty { run.parcels.remove(at: index) }
+      let verdict = DeliveryVerdict(.refused, EnhancedStatus(5, 1, 3), "this is no address")
+      unreadable.dialogue.append("* \(verdict.text)")
+      try await record(
+        unreadable, Array(repeating: verdict, count: unreadable.recipients.count), content: nil, run)
+    }
+  }
+
+  /// There is no memory for a parcel now. It gets another turn soon, which is no try of its recipients; but what a host has
+  /// answered already, or what has waited too long, is decided at the end of the pass.
+  private func putAside(_ next: inout Int, _ run: inout DeliveryRun) async throws {
+    let recipients = run.parcels[next].recipients
+    let now = store.now()
+    guard run.parcels[next].answer == nil, recipients.allSatisfy({ $0.expiresAt > now }) else {
+      let verdict = DeliveryVerdict(.deferred, EnhancedStatus(4, 3, 1), "this host has no memory for the letter now")
+      let answer = Parcel.Answer(host: "", address: "", verdicts: Array(repeating: verdict, count: recipients.count))
+      run.parcels[next].answer = run.parcels[next].answer ?? answer
+      next += 1
+      return
+    }
+    run.parcels.remove(at: next)
+    let time = now + settings.roomPause
+    try await keep("a pause") { [store] in try await store.postpone(recipients, until: time) }
   }
 
   /// The content of a parcel. Nil where there is none to be had: then that is decided, and the parcel is gone.

@@ -6,8 +6,9 @@ import ServiceKit
 /// What became of letters is written down.
 extension Relay {
   /// The end of a pass: what no host has decided about is put off, or given up. A letter that was asked about gets the answer it
-  /// had, the others get `verdict`.
-  func decideAll(_ run: inout DeliveryRun, _ verdict: DeliveryVerdict) async throws {
+  /// had, the others get what failed.
+  func decideAll(_ run: inout DeliveryRun, _ failure: DeliveryRun.Failure) async throws {
+    let verdict = failure.verdict
     if run.remarks.last != "* \(verdict.text)" && !verdict.remote { run.remarks.append("* \(verdict.text)") }
     var spared: [DueRecipient] = []
     for var parcel in run.parcels {
@@ -18,6 +19,7 @@ extension Relay {
       } else if run.hasServed, verdict.kind == .deferred, parcel.recipients.allSatisfy({ $0.expiresAt > store.now() }) {
         spared += parcel.recipients
       } else {
+        (run.host, run.address) = (failure.host, failure.address)
         try await record(parcel, Array(repeating: verdict, count: parcel.recipients.count), content: nil, run)
       }
     }
@@ -77,7 +79,7 @@ extension Relay {
 
   /// Writes something down, however long the disk stays full: what the other side has taken must not be sent again because we
   /// could not say so.
-  private func keep(_ what: String, _ write: @Sendable () async throws -> Void) async throws {
+  func keep(_ what: String, _ write: @Sendable () async throws -> Void) async throws {
     while true {
       do {
         return try await write()
@@ -89,12 +91,15 @@ extension Relay {
     }
   }
 
+  /// Octets of a letter that are read for a report: it returns the header.
+  private static let reportedOctets = 65_536
+
   private func report(
     _ parcel: Parcel, _ failures: [DeliveryReport.Recipient], _ content: [UInt8]?, _ now: Int64
   ) async -> Letter? {
     guard !failures.isEmpty, let first = parcel.recipients.first, !first.sender.isEmpty else { return nil }
     var original = content ?? []
-    if content == nil, case .whole(let found) = await store.outgoing(first) { original = found }
+    if content == nil { original = (try? await store.content(of: first.body, atMost: Relay.reportedOctets)) ?? [] }
     return .report(
       failures, sender: first.sender, content: original, arrival: first.createdAt, host: store.settings.hostname,
       now: now)

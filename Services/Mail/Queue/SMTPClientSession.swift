@@ -340,6 +340,8 @@ struct SMTPClientSession: Sendable {
       dialogue.append("C: (the letter, \(content.count) octets)")
       dialogue.append("C: .")
       output += DotStuffer.encode(content)
+      // Nobody asks for it any more, and it may be large.
+      content = []
     case .emptyLetter:
       command(".")
     }

@@ -84,7 +84,8 @@ enum Schema {
       INSERT INTO mailbox (id, key, address, domain, secret, created_at) VALUES (1, '*', '*', '*', '', 0);
       INSERT INTO folder (mailbox, name) VALUES (1, 'INBOX');
       """),
-    // Search looks at the text without case, beyond ASCII too, as it does at the other keys.
+    // Search looks at the text without case, beyond ASCII too, as it does at the other keys. SQLite's lower() knows ASCII only:
+    // in letters from before this, a word with a capital beyond it (É) is not found.
     Migration(
       2,
       """

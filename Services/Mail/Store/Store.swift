@@ -81,7 +81,9 @@ final class Store: Sendable {
   func reset() async throws {
     let time = now()
     let domains = settings.domains
-    try await write(.removal) { connection in
+    let removed = try await write(.removal) { connection in
+      // Only what was named goes: a letter that is on its way in has a file already and no name yet.
+      let files = try connection.all("SELECT file FROM body WHERE file IS NOT NULL") { $0.text(0) }
       for table in ["message", "attempt", "recipient", "letter", "body", "domain"] {
         try connection.run("DELETE FROM \(table)")
       }
@@ -90,11 +92,11 @@ final class Store: Sendable {
       for domain in domains {
         try connection.run("INSERT INTO domain (name, created_at) VALUES (?, ?)", domain, time)
       }
+      return files
+    } learn: { directory, _ in
+      directory = Directory(domains: Set(domains))
     }
-    try await pool.run {
-      self.files.sweep(keeping: [])
-      try self.loadDirectory()
-    }
+    await removeFiles(removed)
   }
 
   /// A durable write; a full disk is told as `StoreError.full`.
@@ -103,11 +105,19 @@ final class Store: Sendable {
   }
 
   /// The same with its purpose: a removal goes on where the disk is full.
+  /// - Parameter learn: tells the directory. It is called in the order of the commits, so that what is remembered last is what
+  ///   was written last, whoever of two hears of it first.
   func write<Value: Sendable>(
-    _ purpose: Purpose, _ body: @escaping @Sendable (Connection) throws -> Value
+    _ purpose: Purpose, _ body: @escaping @Sendable (Connection) throws -> Value,
+    learn: @escaping @Sendable (inout Directory, Value) -> Void = { _, _ in }
   ) async throws -> Value {
     do {
-      let value = try await database.write(purpose, body)
+      let value = try await withCheckedThrowingContinuation { continuation in
+        database.write(purpose, body) { [self] outcome in
+          if case .success(let value) = outcome { directory.withLock { learn(&$0, value) } }
+          continuation.resume(with: outcome)
+        }
+      }
       if purpose == .addition { noteRoom(true) }
       return value
     } catch let error as SQLError where error.kind == .full {

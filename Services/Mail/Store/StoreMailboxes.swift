@@ -28,11 +28,12 @@ extension Store {
     }
     let name = parsed.foldedDomain
     let record = DomainRecord(name: name, createdAt: now(), mailboxes: 0)
-    try await write { connection in
+    try await write(.addition) { connection in
       if try connection.exists("SELECT 1 FROM domain WHERE name = ?", name) { throw StoreError.exists }
       try connection.run("INSERT INTO domain (name, created_at) VALUES (?, ?)", name, record.createdAt)
+    } learn: { directory, _ in
+      directory.domains.insert(name)
     }
-    directory.withLock { _ = $0.domains.insert(name) }
     return record
   }
 
@@ -49,10 +50,9 @@ extension Store {
       for mailbox in automatic { files += try connection.dropMailbox(mailbox) }
       try connection.run("DELETE FROM domain WHERE name = ?", name)
       return files
-    }
-    directory.withLock {
-      $0.domains.remove(name)
-      $0.mailboxes.remove("postmaster@\(name)")
+    } learn: { directory, _ in
+      directory.domains.remove(name)
+      directory.mailboxes.remove("postmaster@\(name)")
     }
     await removeFiles(automatic)
   }
@@ -103,15 +103,15 @@ extension Store {
     if directory.withLock({ $0.mailboxes.contains(key) }) { throw StoreError.exists }
     let secret = try await passwords.hash(password)
     let time = now()
-    let record = try await write { connection in
+    return try await write(.addition) { connection in
       if try connection.exists("SELECT 1 FROM mailbox WHERE key = ?", key) { throw StoreError.exists }
       guard try connection.exists("SELECT 1 FROM domain WHERE name = ?", parsed.foldedDomain) else {
         throw StoreError.noSuchDomain
       }
       return try connection.makeMailbox(parsed, secret: secret, at: time)
+    } learn: { directory, _ in
+      directory.mailboxes.insert(key)
     }
-    directory.withLock { _ = $0.mailboxes.insert(key) }
-    return record
   }
 
   func setPassword(_ address: String, password: String) async throws {
@@ -133,8 +133,9 @@ extension Store {
         throw StoreError.noSuchMailbox
       }
       return try connection.dropMailbox(id)
+    } learn: { directory, _ in
+      directory.mailboxes.remove(key)
     }
-    directory.withLock { _ = $0.mailboxes.remove(key) }
     await removeFiles(files)
   }
 

@@ -103,7 +103,7 @@ extension Store {
   static func returnPath(_ sender: String?) -> String { sender.map { "Return-Path: <\($0)>\r\n" } ?? "" }
 
   /// The octets of a body, from its row or its file.
-  func content(of body: Int64) async throws -> [UInt8]? {
+  func content(of body: Int64, atMost limit: Int = .max) async throws -> [UInt8]? {
     let found = try await database.read { connection in
       try connection.first("SELECT content, file, size FROM body WHERE id = ?", body) {
         ($0.optionalBytes(0), $0.optionalText(1), $0.int(2))
@@ -112,7 +112,7 @@ extension Store {
     guard let (content, file, size) = found else { return nil }
     guard let file else { return content ?? [] }
     let files = files
-    return try await pool.run { try files.read(file, size: size) }
+    return try await pool.run { try files.read(file, size: min(size, limit)) }
   }
 
   /// The messages of a POP3 session, in the order of arrival.

@@ -10,6 +10,8 @@ struct DueRecipient: Sendable, Equatable {
   var attempts: Int
   var sender: String
   var body: Int64
+  /// Of the letter, in octets.
+  var size: Int
   var utf8: Bool
   var createdAt: Int64
   var expiresAt: Int64
@@ -136,9 +138,8 @@ extension Store {
   // MARK: For the relay
 
   /// The domains that have a recipient whose turn it is, those that wait longest first.
-  func dueDomains() async throws -> [String] {
-    let time = now()
-    return try await database.read { connection in
+  func dueDomains(at time: Int64) async throws -> [String] {
+    try await database.read { connection in
       try connection.all(
         """
         SELECT domain FROM recipient WHERE state = 'waiting' AND next_attempt <= ?
@@ -154,22 +155,26 @@ extension Store {
     return try await database.read { connection in
       try connection.all(
         """
-        SELECT recipient.id, letter, address, attempts, sender, body, utf8, created_at, expires_at
+        SELECT recipient.id, letter, address, attempts, sender, body, utf8, created_at, expires_at,
+          size
         FROM recipient JOIN letter ON letter.id = recipient.letter
         WHERE domain = ? AND recipient.state = 'waiting' AND next_attempt <= ? ORDER BY letter, recipient.id LIMIT ?
         """, domain, time, limit
       ) {
         DueRecipient(
           id: Int64($0.int(0)), letter: Int64($0.int(1)), address: $0.text(2), attempts: $0.int(3), sender: $0.text(4),
-          body: Int64($0.int(5)), utf8: $0.bool(6), createdAt: Int64($0.int(7)), expiresAt: Int64($0.int(8)))
+          body: Int64($0.int(5)), size: $0.int(9), utf8: $0.bool(6), createdAt: Int64($0.int(7)),
+          expiresAt: Int64($0.int(8)))
       }
     }
   }
 
-  /// When the next recipient's turn comes; nil where none waits.
-  func nextDue() async throws -> Int64? {
+  /// When the next recipient's turn comes; nil where none waits. What is due already does not count, for its domain may be
+  /// served for hours, and the others are not to wait for that.
+  func nextDue(after time: Int64) async throws -> Int64? {
     let found = try await database.read { connection in
-      try connection.first("SELECT MIN(next_attempt) FROM recipient WHERE state = 'waiting'") {
+      try connection.first("SELECT MIN(next_attempt) FROM recipient WHERE state = 'waiting' AND next_attempt > ?", time)
+      {
         $0.optionalInt(0).map(Int64.init)
       }
     }

@@ -46,8 +46,9 @@ struct RelayWorld {
 
   /// - Parameter hosts: the addresses of `best` and `worse`, which are the MX of every domain.
   func relay(
-    port: UInt16, best: IPAddress = .loopbackV4, worse: IPAddress? = nil,
-    change: (inout RelaySettings) -> Void = { _ in }
+    port: UInt16, best: IPAddress = .loopbackV4, worse: IPAddress? = nil, names: NameLookup? = nil,
+    change: (inout RelaySettings) -> Void = { _ in },
+    alarm: @escaping @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void = { _, _ in }
   ) -> Relay {
     var settings = RelaySettings()
     settings.port = port
@@ -55,14 +56,22 @@ struct RelayWorld {
     change(&settings)
     var exchangers = [MailExchanger(preference: 10, host: "best")]
     if worse != nil { exchangers.append(MailExchanger(preference: 20, host: "worse")) }
-    let names = NameLookup(
-      exchangers: { [exchangers] _ in .records(exchangers) },
-      addresses: { .records($0 == "best" ? [best] : [worse ?? best]) })
+    let names =
+      names
+      ?? NameLookup(
+        exchangers: { [exchangers] _ in .records(exchangers) },
+        addresses: { .records($0 == "best" ? [best] : [worse ?? best]) })
     let errors = errors
     return Relay(
       store: crepes.store, settings: settings, names: names,
-      log: Logger(label: "test") { _ in ErrorLog(errors) }, on: loop
-    ) { _, _ in }
+      log: Logger(label: "test") { _ in ErrorLog(errors) }, on: loop, alarm: alarm)
+  }
+
+  /// Every domain is its own host; those that begin with `silent` are at `other`.
+  static func names(silent other: IPAddress) -> NameLookup {
+    NameLookup(
+      exchangers: { .records([MailExchanger(preference: 10, host: $0)]) },
+      addresses: { .records([$0.hasPrefix("silent") ? other : .loopbackV4]) })
   }
 
   /// Waits until the letter was tried so many times.

@@ -80,7 +80,7 @@ import Testing
   @Test func parcelsKeepLettersApartAndHaveABound() {
     func due(_ id: Int64, _ letter: Int64) -> DueRecipient {
       DueRecipient(
-        id: id, letter: letter, address: "a@b.c", attempts: 0, sender: "", body: 1, utf8: false, createdAt: 0,
+        id: id, letter: letter, address: "a@b.c", attempts: 0, sender: "", body: 1, size: 1, utf8: false, createdAt: 0,
         expiresAt: 0)
     }
     let parcels = Parcel.group([due(1, 1), due(2, 1), due(3, 1), due(4, 2)], limit: 2)

@@ -120,6 +120,8 @@ final class TestClock: Sendable {
     #expect(test.files.count == 1)
     let raw = try #require(await test.store.raw(bob.id, accepted.delivered[0]))
     #expect(String(decoding: raw, as: UTF8.self) == "Return-Path: <alice@crepes.fr>\r\n" + content)
+    let body = try await test.store.database.read { Int64(try $0.integer("SELECT MAX(id) FROM body")) }
+    #expect(try await test.store.content(of: body, atMost: 100) == Array(content.utf8.prefix(100)))
     try await test.store.delete(bob.id, accepted.delivered[0], ifRevision: nil)
     #expect(test.files.isEmpty)
   }
@@ -374,7 +376,7 @@ final class TestClock: Sendable {
       test.clock.advance(1)
     }
     _ = try await test.store.accept(Self.letter("eve@z.edu"))
-    #expect(try await test.store.dueDomains() == ["z.edu", "a.edu", "m.edu"])
+    #expect(try await test.store.dueDomains(at: test.clock.seconds) == ["z.edu", "a.edu", "m.edu"])
   }
 
   @Test func resetLeavesTheSettingsDomains() async throws {
@@ -386,5 +388,7 @@ final class TestClock: Sendable {
     #expect(try await test.store.domains().map(\.name) == ["hamburger.edu"])
     #expect(try await test.store.mailbox("bob") == nil)
     #expect(try await test.store.letters(before: nil, limit: 9, state: nil).isEmpty)
+    let address = try #require(test.store.complete("bob"))
+    #expect(test.store.verdict(on: address, trusted: false) == .unknownUser)
   }
 }
