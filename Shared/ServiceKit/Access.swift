@@ -87,7 +87,7 @@ public struct Unauthorized: ResponseError {
 
   public init(
     _ detail: String =
-      "This needs credentials: Authorization: Bearer TOKEN; the administrator's token is in the data directory's admin-token."
+      "Credentials are missing or wrong: Authorization: Bearer TOKEN; the administrator's token is in the data directory's admin-token."
   ) { self.detail = detail }
 
   public var response: Response {

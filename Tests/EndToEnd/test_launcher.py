@@ -118,8 +118,12 @@ def test_a_child_that_dies_takes_the_world_with_it(world):
     process = world.foreground()
     os.kill(next(iter(world.processes("-resolver"))), signal.SIGKILL)
     assert process.wait(60) == 1
-    assert one_line(process.stderr.read()).startswith("utopia: resolver was ended by signal 9")
+    assert one_line(process.stderr.read()).startswith("utopia: resolver was ended by signal 9 (log: ")
     assert not world.processes()
+    assert ": resolver was ended by signal 9 (log: " in world.run("status").stdout
+    world.foreground().send_signal(signal.SIGINT)
+    eventually(lambda: not world.processes())
+    assert "was ended" not in world.run("status").stdout, "an end that was asked for needs no reason"
 
 
 def test_control_c_ends_all_in_order(world):

@@ -111,9 +111,10 @@ extension ZoneBody {
     guard zone.soa == nil else { return }
     var primary = zone.name.prepending(Array("ns".utf8)) ?? zone.name
     if case .ns(let server)? = zone.rrsets[RRsetKey(name: zone.name, type: .ns)]?.active.first { primary = server }
+    // Who asked for a name before it was made waits a minute for it (RFC 2308 §5), not an hour.
     let soa = SOA(
       primary: primary, mailbox: zone.name.prepending(Array("hostmaster".utf8)) ?? zone.name,
-      serial: date &* 100 &+ 1, refresh: 10_800, retry: 3600, expire: 604_800, minimum: 3600)
+      serial: date &* 100 &+ 1, refresh: 10_800, retry: 3600, expire: 604_800, minimum: 60)
     zone.add([ResourceRecord(name: zone.name, ttl: 3600, data: .soa(soa))])
   }
 }

@@ -16,6 +16,7 @@ struct Status: ParsableCommand {
       if options.subnet == nil {
         guard let process = try directory.runner() else {
           say("No world is running from \(directory.path).")
+          if let end = directory.lastEnd() { say("The last one ended at \(end)") }
           throw ExitCode.failure
         }
         say("\(world.name), world \(settings.net), in \(directory.path), process \(process)\n")
@@ -47,11 +48,12 @@ struct Health: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Ask one service whether it is ready; the exit code is 1 if it is not.")
 
-  @Argument(help: "Such as http://127.0.0.1:8050; without a path, /readyz is asked.")
+  @Argument(help: "Such as http://127.0.0.1:8050 or 127.0.0.1:8050; without a path, /readyz is asked.")
   var url: String
 
   func run() throws {
-    let start = url.hasPrefix("http://") ? url.index(url.startIndex, offsetBy: 7) : url.startIndex
+    let url = url.contains("://") ? url : "http://\(url)"
+    let start = url.firstRange(of: "://")?.upperBound ?? url.startIndex
     let slash = url[start...].firstIndex(of: "/") ?? url.endIndex
     let base = String(url[..<slash])
     let path = slash == url.endIndex ? "/readyz" : String(url[slash...])

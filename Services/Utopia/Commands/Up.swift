@@ -61,6 +61,7 @@ struct Up: ParsableCommand {
       let command = detached ? try Detached.watchCommand(on: loop) { loop.spawn { await keeper.abandon() } } : nil
       do {
         say("Starting \(world.name), world \(settings.net), in \(directory.path)")
+        directory.forgetEnd()
         try await keeper.start()
         let summary = try await Seeder(world, token: token, through: client).run()
         say("  seeded: \(summary)\n\n\(world.table)\n\(hints(world, directory, detached: detached))")

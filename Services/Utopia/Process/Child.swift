@@ -48,14 +48,27 @@ struct Child: Sendable {
     return Child(process: process)
   }
 
+  /// How a process ended.
+  enum Outcome: CustomStringConvertible {
+    case code(Int32), signal(Int32)
+
+    var isSignal: Bool { if case .signal = self { true } else { false } }
+
+    var description: String {
+      switch self {
+      case .code(let code): "ended with code \(code)"
+      case .signal(let signal): "was ended by signal \(signal)"
+      }
+    }
+  }
+
   /// How the process ended; nil while it runs.
-  func outcome() -> String? {
+  func outcome() -> Outcome? {
     var status: Int32 = 0
     let result = unsafe waitpid(process, &status, WNOHANG)
     if result == 0 { return nil }
     let signal = status & 0x7F
-    if signal != 0 { return "was ended by signal \(signal)" }
-    return "ended with code \((status >> 8) & 0xFF)"
+    return signal != 0 ? .signal(signal) : .code((status >> 8) & 0xFF)
   }
 
   /// Waits for the end; the exit code, or 128 and the signal.

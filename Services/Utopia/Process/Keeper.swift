@@ -105,7 +105,8 @@ actor Keeper {
       guard let outcome = one.child.outcome() else { continue }
       running.removeAll { $0.child.process == one.child.process }
       let log = directory.log(of: one.host)
-      let written = (try? Files.read(log, from: one.logStart)) ?? ""
+      // Who was killed had no time to say why: its last words are about something else.
+      let written = outcome.isSignal ? "" : (try? Files.read(log, from: one.logStart)) ?? ""
       let reason = lastMessage(in: written).map { ": \($0)" } ?? ""
       await end(Trouble("\(one.host.name) \(outcome)\(reason) (log: \(log))"))
       return
@@ -124,7 +125,10 @@ actor Keeper {
       return
     }
     isEnding = true
-    if let trouble { complain(trouble.description) }
+    if let trouble {
+      complain(trouble.description)
+      directory.rememberEnd("\(trouble)")
+    }
     // A service lets its clients finish: an open connection of the launcher's own would keep it waiting.
     await client.close()
     for one in running.reversed() {

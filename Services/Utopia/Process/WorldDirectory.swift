@@ -43,6 +43,23 @@ struct WorldDirectory: Sendable {
     return token
   }
 
+  // MARK: How it ended
+
+  private var endFile: String { "\(path)/log/ended" }
+
+  /// Writes down why a world ended by itself, for whoever comes back to it in the morning.
+  func rememberEnd(_ reason: String) {
+    let now = WorldTime(seconds: Int64(time(nil)))
+    try? Files.write("\(now): \(reason)\n", to: endFile)
+  }
+
+  func forgetEnd() { Files.remove(endFile) }
+
+  /// When and why the last world here ended, where it did so by itself.
+  func lastEnd() -> String? {
+    (try? Files.read(endFile))?.split(separator: "\n").first.map(String.init)
+  }
+
   // MARK: Who runs it
 
   /// Takes the folder for this process, until it ends; nil when another launcher has it.
