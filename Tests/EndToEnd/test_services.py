@@ -131,8 +131,9 @@ def test_sockets_come_from_systemd(tmp_path):
         "--data", str(tmp_path / "data")]
     descriptors = [stream.fileno(), datagram.fileno(), rest.fileno()]
     # Above all that is moved, so that no move lands on one that is still to be moved.
-    moves = " ".join(f"{20 + index}<&{descriptor}" for index, descriptor in enumerate(descriptors))
-    finals = " ".join(f"{3 + index}<&{20 + index}" for index in range(3))
+    above = max(*descriptors, 19) + 1
+    moves = " ".join(f"{above + index}<&{descriptor}" for index, descriptor in enumerate(descriptors))
+    finals = " ".join(f"{3 + index}<&{above + index}" for index in range(3))
     script = f"exec {moves}; exec {finals}; export LISTEN_PID=$$ LISTEN_FDS=3; exec \"$@\""
     with open(tmp_path / "log", "wb") as log:
         process = subprocess.Popen(

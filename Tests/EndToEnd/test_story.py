@@ -140,3 +140,17 @@ def test_the_second_start_keeps_all_and_nothing_is_left_running(world):
     world.up()
     assert [one["id"] for one in inbox(world, 8025, "bob@hamburger.edu")] == before
     assert world.at("50.99") in world.dig("www.networkutopia.com"), "what was registered is still there"
+
+
+def test_after_a_reset_every_run_is_the_same(world):
+    told = []
+    for _ in range(2):
+        world.utopia("reset", "--data", world.data)
+        run("swaks", "--server", f"{world.at('20.3')}:2525", "--from", "app@example.com", "--to", "anyone@example.net",
+            "--header", "Subject: Your code is 123456")
+        caught = world.ask("GET", 8027, "/v1/messages?wait=10")["items"]
+        registrants = world.ask("GET", 8056, "/v1/registrants")["items"]
+        domain = world.ask("GET", 8056, "/v1/domains")["items"][0]
+        told.append(([one["id"] for one in caught], [one["id"] for one in registrants], domain["name"], domain["status"]))
+    assert told[0] == told[1]
+    assert told[0][0] == [1]

@@ -89,6 +89,9 @@ final class Store: Sendable {
       }
       try connection.run("DELETE FROM folder WHERE mailbox <> ?", Store.catchMailbox)
       try connection.run("DELETE FROM mailbox WHERE id <> ?", Store.catchMailbox)
+      // Numbers begin anew, so that every run has the same; but UIDVALIDITY goes on, or a client would take what it remembers
+      // of a folder for what is there now (RFC 3501 §2.3.1.1).
+      try connection.run("DELETE FROM sqlite_sequence WHERE name <> 'folder'")
       for domain in domains {
         try connection.run("INSERT INTO domain (name, created_at) VALUES (?, ?)", domain, time)
       }

@@ -73,6 +73,7 @@ final class Store: Sendable {
       for table in ["repeat_key", "refusal", "orders", "domain", "registrant"] {
         try connection.run("DELETE FROM \(table)")
       }
+      try connection.run("DELETE FROM sqlite_sequence")
     }
   }
 
