@@ -68,6 +68,8 @@ struct MailCommand: ServiceCommand {
 
   private func start(_ service: Service) async throws {
     let (pool, clock) = (service.pool, service.clock)
+    var settings = settings
+    settings.isTracing = service.tracing.isOn
     let store = try Store(
       directory: try service.dataDirectory().path, settings: settings, pool: pool,
       passwords: try .scrypt(in: service.passwordPool), now: { clock.now.seconds })

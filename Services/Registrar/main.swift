@@ -29,9 +29,11 @@ struct RegistrarCommand: ServiceCommand {
     let keyFile = zoneKeyFile
     try Service.run("registrar", common) { service in
       let directory = try service.dataDirectory()
-      let key = try keyFile.map { try ZoneKey.read($0) } ?? String(decoding: service.access.token.value, as: UTF8.self)
+      let fixed = try keyFile.map { try ZoneKey.read($0) }
       let store = try await service.pool.run { try Store(path: directory.file("registrar.sqlite")) }
-      let zones = ZoneServers(domains: domains, client: service.client, key: key)
+      let zones = ZoneServers(domains: domains, client: service.client) {
+        fixed ?? String(decoding: service.access.token.value, as: UTF8.self)
+      }
       let publisher = Publisher(
         store: store, zones: zones, clock: service.clock, log: service.log, on: service.loop)
       RegistrarAPI(

@@ -52,7 +52,7 @@ final class Fixture: Sendable {
     var domains: [DomainName: String] = [:]
     for text in ["com", "net"] { domains[try #require(DomainName(text))] = "http://\(zoneAddress)" }
     let topLevelDomains = TopLevelDomains(domains)
-    let zones = ZoneServers(domains: topLevelDomains, client: client, key: "zone key")
+    let zones = ZoneServers(domains: topLevelDomains, client: client) { "zone key" }
     publisher = Publisher(
       store: store, zones: zones, clock: clock, log: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, on: loop,
       pause: pause)

@@ -27,7 +27,7 @@ extension MailAPI {
         413, "The letter would have \(letter.content.count) octets; \(store.settings.sizeLimit) are allowed.")
     }
     let sent = try await asking("to") {
-      draft.draft == true ? try await keep(letter, mailbox) : try await send(letter, mailbox)
+      draft.draft == true ? try await keep(letter, mailbox) : try await send(letter, mailbox, trace: request.trace)
     }
     return try .created(sent, at: "\(MailAPI.url(mailbox))/messages/\(sent.id)")
   }
@@ -37,10 +37,12 @@ extension MailAPI {
     return SentView(id: id, messageId: letter.messageID, queued: nil, delivered: 0)
   }
 
-  private func send(_ letter: Draft.Composed, _ mailbox: MailboxRecord) async throws -> SentView {
+  private func send(_ letter: Draft.Composed, _ mailbox: MailboxRecord, trace: TraceContext?) async throws -> SentView {
+    let mark = store.settings.isTracing ? Array(TraceHeaders.traceparent(after: trace).utf8) : []
     let accepted = try await store.accept(
       Letter(
-        sender: letter.sender.description, recipients: letter.recipients.map(\.description), content: letter.content,
+        sender: letter.sender.description, recipients: letter.recipients.map(\.description),
+        content: mark.isEmpty ? letter.content : mark + letter.content,
         eightBit: letter.needsUTF8, utf8: letter.needsUTF8, copy: (mailbox: mailbox.id, folder: "Sent")))
     guard let copy = accepted.copy else { throw Problem(500, "The letter was sent without a copy.") }
     return SentView(

@@ -8,7 +8,8 @@ extension Relay {
   /// Tries every host of the domain, and of each every address, until all letters are decided; what is left is put off.
   func deliver(_ run: inout DeliveryRun) async throws {
     try await refuseUnreadable(&run)
-    let route = await route(&run)
+    let names = await names(for: run)
+    let route = await route(&run, names)
     switch route {
     case .refused(let status, let text):
       return try await decideAll(&run, DeliveryRun.Failure(verdict: DeliveryVerdict(.refused, status, text)))
@@ -41,7 +42,15 @@ extension Relay {
     try await decideAll(&run, run.lastFailure ?? DeliveryRun.Failure(verdict: unreachable))
   }
 
-  private func route(_ run: inout DeliveryRun) async -> MailRoute {
+  /// The look-ups of a pass belong to the trace of its first letter.
+  private func names(for run: DeliveryRun) async -> NameLookup {
+    guard store.settings.isTracing, let within = names.within, let first = run.parcels.first?.recipients.first,
+      let head = try? await store.content(of: first.body, atMost: 65_536), let trace = FieldNames(head).trace
+    else { return names }
+    return within(trace)
+  }
+
+  private func route(_ run: inout DeliveryRun, _ names: NameLookup) async -> MailRoute {
     if let literal = MailAddress(local: "postmaster", domain: run.domain)?.literal { return .address(literal) }
     let answer = await names.exchangers(run.domain)
     if case .records(let records) = answer {

@@ -2,12 +2,15 @@ import FoundationEssentials
 import HTTPClient
 import MailWire
 import Octets
+import ServiceKit
 
 /// Asks the local resolver over HTTP, in the usual DNS-JSON shape.
 struct ResolverLookup: Sendable {
   /// `http://127.0.0.1:8055`, without a path.
   var base: String
   var client: HTTPClient
+  /// What the look-ups are a part of.
+  var trace: TraceContext?
 
   var names: NameLookup {
     NameLookup(
@@ -25,7 +28,8 @@ struct ResolverLookup: Sendable {
         case (.failed, _): return v4
         default: return v6
         }
-      })
+      },
+      within: { ResolverLookup(base: base, client: client, trace: $0).names })
   }
 
   private struct Reply: Decodable {
@@ -45,7 +49,7 @@ struct ResolverLookup: Sendable {
     var request = ClientRequest("\(base)/resolve?name=\(escaped)&type=\(type)")
     request.deadline = .seconds(15)
     do {
-      let response = try await client.send(request)
+      let response = try await client.send(request.with(trace: trace))
       guard response.status == 200 else { return .failed("the resolver answered with status \(response.status)") }
       let reply = try JSONDecoder().decode(Reply.self, from: Data(response.body))
       switch reply.Status {

@@ -57,7 +57,7 @@ struct SMTPService: LineService {
     var random = SystemRandomNumberGenerator()
     let headers = TraceHeaders(
       hostname: store.settings.hostname, client: letter.client, peer: peer, transport: letter.transport,
-      now: store.now(), random: random.next())
+      now: store.now(), random: random.next(), isTracing: store.settings.isTracing)
     let envelope = letter.envelope
     guard let stamped = headers.stamp(letter.content, envelope, complete: letter.isAuthors) else { return .loop }
     do {

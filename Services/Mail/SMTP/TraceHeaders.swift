@@ -1,5 +1,6 @@
 import MailWire
 import Octets
+import ServiceKit
 
 /// What a host writes on a letter that comes through: its Received line, and for the people who hand in a bare letter the
 /// fields that every letter has to have (RFC 5321 §4.4, RFC 5322 §3.6, RFC 6409 §8).
@@ -15,6 +16,8 @@ struct TraceHeaders: Sendable {
   var now: Int64
   /// What makes this letter's id its own.
   var random: UInt64
+  /// Write down which trace the letter belongs to.
+  var isTracing = false
 
   /// More Received lines than this are a loop (RFC 5321 §6.3 wants at least 100 or a good guess; fifty hosts are never
   /// an honest way).
@@ -31,6 +34,7 @@ struct TraceHeaders: Sendable {
       head += "\r\n\tfor \(only.path)"
     }
     head += ";\r\n\t\(MailDate.format(now))\r\n"
+    if isTracing { head += TraceHeaders.traceparent(after: fields.trace) }
     if fields.isEmpty || complete {
       if !fields.date { head += "Date: \(MailDate.format(now))\r\n" }
       if !fields.from { head += "From: \(envelope.sender?.description ?? "MAILER-DAEMON@\(hostname)")\r\n" }
@@ -47,6 +51,11 @@ struct TraceHeaders: Sendable {
     return letter
   }
 
+  /// The field that says which trace a letter belongs to. Like Received it is put on top, so the first is the newest.
+  static func traceparent(after trace: TraceContext?) -> String {
+    "Traceparent: \((trace?.child ?? TraceContext()).traceparent)\r\n"
+  }
+
   private var identifier: String { String(random, radix: 36) }
 
   private func bracketed(_ address: IPAddress) -> String { address.isV4 ? "[\(address)]" : "[IPv6:\(address)]" }
@@ -58,6 +67,8 @@ struct FieldNames: Sendable, Equatable {
   var date = false
   var from = false
   var messageID = false
+  /// Of the first Traceparent.
+  var trace: TraceContext?
   /// There is no field: the letter is all body.
   var isEmpty = true
   var startsWithEmptyLine = false
@@ -81,6 +92,10 @@ struct FieldNames: Sendable, Equatable {
         if name.equalsIgnoringASCIICase("date".utf8) { date = true }
         if name.equalsIgnoringASCIICase("from".utf8) { from = true }
         if name.equalsIgnoringASCIICase("message-id".utf8) { messageID = true }
+        if trace == nil, name.equalsIgnoringASCIICase("traceparent".utf8) {
+          let value = letter[index..<end].drop { $0 != 0x3A }.dropFirst()
+          trace = TraceContext(traceparent: String(decoding: value.filter { $0 > 0x20 }, as: UTF8.self))
+        }
       }
       index = end + 1
     }

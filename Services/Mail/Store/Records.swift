@@ -193,6 +193,8 @@ struct MailSettings: Sendable {
   var catchMode: Int?
   /// The greatest letter, in octets.
   var sizeLimit = 35_000_000
+  /// Letters carry the trace they belong to, and what is asked on their way is a part of it.
+  var isTracing = false
 
   /// Where a bare user name and `postmaster` without domain belong.
   var defaultDomain: String { domains.first ?? hostname }

@@ -20,7 +20,7 @@ extension RegistrarAPI {
       if try await store.domain(name) != nil {
         reason = "\(name) is registered"
       } else {
-        let state = try await zones.look(at: name, in: zone, trace: trace(request))
+        let state = try await zones.look(at: name, in: zone, trace: request.trace)
         reason = state.types.isEmpty ? nil : "\(name) is in the zone of \(zone), though not by this registrar"
       }
     } catch let error as RuleError {
@@ -113,7 +113,7 @@ extension RegistrarAPI {
     let principal = try await principal(request)
     let name = try name(request)
     try await store.delete(name, ifMatch: try ifMatch(request), by: principal, now: clock.now)
-    await publisher.carryOut(name, trace: trace(request))
+    await publisher.carryOut(name, trace: request.trace)
     await publisher.setAlarm()
     guard let left = try await store.domain(name), left.order?.kind.isFinal == true else { return .empty() }
     return try pending(left)
@@ -125,7 +125,7 @@ extension RegistrarAPI {
   private func carriedOut(
     _ domain: Domain, _ status: Status, _ principal: Principal, _ request: Request
   ) async throws -> Response {
-    await publisher.carryOut(domain.name, trace: trace(request))
+    await publisher.carryOut(domain.name, trace: request.trace)
     await publisher.setAlarm()
     if let refusal = try await store.refusal(domain.name, for: principal) { throw refusal }
     let present = try await store.domain(domain.name) ?? domain

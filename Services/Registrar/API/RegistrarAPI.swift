@@ -86,10 +86,6 @@ struct RegistrarAPI: Sendable {
     }
     return field
   }
-
-  func trace(_ request: Request) -> TraceContext? {
-    request.header("traceparent").flatMap { TraceContext(traceparent: $0) }
-  }
 }
 
 extension RuleError: ResponseError {

@@ -49,7 +49,8 @@ protocol ZoneWriter: Sendable {
 struct ZoneServers: ZoneWriter {
   let domains: TopLevelDomains
   let client: HTTPClient
-  let key: String
+  /// The zone APIs' key, asked for at each request: the administrator's token may change while the registrar runs.
+  let key: @Sendable () -> String
 
   /// Seconds that resolvers keep a delegation: a day.
   private static let timeToLive = 86_400
@@ -88,10 +89,9 @@ struct ZoneServers: ZoneWriter {
       throw ZoneError(.unavailable, "no server is configured for \(zone)")
     }
     let url = "\(server)/api/v1/servers/localhost/zones/\(zone.absolute)\(query)"
-    var request = ClientRequest(method, url, headers: [("X-API-Key", key)], body: body)
+    var request = ClientRequest(method, url, headers: [("X-API-Key", key())], body: body).with(trace: trace)
     if body != nil { request.headers.append(("Content-Type", "application/json")) }
     if let tag { request.headers.append(("If-Match", tag)) }
-    request.traceparent = trace?.child.traceparent
     request.deadline = ZoneServers.deadline
     // A change says what is to be, not what is to change: twice is the same as once, unless it depends on the tag.
     request.isRepeatable = tag == nil

@@ -86,7 +86,7 @@ extension Store {
   /// Takes the order to give the name back; again is the same as once.
   /// - Throws: `.noSuchDomain` or `.stale`.
   func delete(_ name: DomainName, ifMatch: String?, by principal: Principal, now: WorldTime) async throws {
-    try await database.write { connection in
+    try await database.write(.removal) { connection in
       let domain = try Store.owned(name, ifMatch, principal, connection)
       guard domain.order?.kind.isFinal != true else { return }
       try connection.run("UPDATE domain SET revision = revision + 1 WHERE id = ?", domain.id)

@@ -60,7 +60,7 @@ extension Store {
   /// The zone is as the attempt wanted it.
   /// - Returns: false when another order has overtaken it and has still to be done.
   func finish(_ attempt: Attempt) async throws -> Bool {
-    try await database.write { connection in
+    try await database.write(attempt.kind.isFinal ? .removal : .addition) { connection in
       guard try Store.isCurrent(attempt, connection) else { return false }
       if attempt.kind.isFinal {
         try connection.run("DELETE FROM domain WHERE id = ?", attempt.domain)

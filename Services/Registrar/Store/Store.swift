@@ -69,7 +69,7 @@ final class Store: Sendable {
 
   /// Forgets everything: for a lab's reset.
   func reset() async throws {
-    try await database.write { connection in
+    try await database.write(.removal) { connection in
       for table in ["repeat_key", "refusal", "orders", "domain", "registrant"] {
         try connection.run("DELETE FROM \(table)")
       }
@@ -118,7 +118,7 @@ final class Store: Sendable {
 
   /// - Throws: `.noSuchRegistrant`, or `.hasDomains` while it has some.
   func deleteRegistrant(_ id: Int) async throws {
-    try await database.write { connection in
+    try await database.write(.removal) { connection in
       if try connection.exists("SELECT 1 FROM domain WHERE registrant = ?", id) { throw StoreError.hasDomains }
       if try connection.run("DELETE FROM registrant WHERE id = ?", id) == 0 { throw StoreError.noSuchRegistrant }
       try connection.run("DELETE FROM repeat_key WHERE asker = ?", id)
