@@ -70,6 +70,7 @@ struct MailCommand: ServiceCommand {
     let (pool, clock) = (service.pool, service.clock)
     var settings = settings
     settings.isTracing = service.tracing.isOn
+    settings.chance = service.chance
     let store = try Store(
       directory: try service.dataDirectory().path, settings: settings, pool: pool,
       passwords: try .scrypt(in: service.passwordPool), now: { clock.now.seconds })

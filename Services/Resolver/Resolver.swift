@@ -72,6 +72,7 @@ import ServiceKit
   private func setup(isTracing: Bool, _ clock: @escaping @Sendable () -> Int64) -> LoopResolver.Setup {
     var setup = LoopResolver.Setup(clock: clock)
     setup.limits.cacheBytes = cacheBytes
+    setup.seed = common.seed
     setup.allowed = allow.isEmpty ? ["127.0.0.0/8", "::1"].compactMap { IPNetwork($0) } : allow
     // While nobody collects traces, nothing is added to what others see.
     if isTracing { setup.tracing = traceNetwork }

@@ -28,6 +28,8 @@ public final class Service: Sendable {
   public let client: HTTPClient
   public let egress: EgressPolicy
   public let tracing: Tracing
+  /// What is made up comes from here.
+  public let chance: Chance
   let lifecycle: Lifecycle
   let readiness: Readiness
   private let rateLimit = Lock<RateLimit?>(nil)
@@ -80,6 +82,7 @@ public final class Service: Sendable {
     clock = WorldClock(offset: try clockOffset?.load() ?? 0, on: loops[0])
     client = HTTPClient(on: loops[0])
     tracing = Tracing(environment: environment)
+    chance = Chance(seed: options.seed)
     apply(settings)
   }
 

@@ -19,6 +19,11 @@ public struct ServiceOptions: ParsableArguments, Sendable {
   public var isLab = false
 
   @Option(
+    name: .customLong("seed"),
+    help: "Make up ids, jitter and choices from this number, so that runs are alike; only with --lab.")
+  public var seed: UInt64?
+
+  @Option(
     name: .customLong("admin-token-file"), help: "File with the administrator's token, readable by its owner alone.")
   public var adminTokenFile: String?
 
@@ -55,6 +60,8 @@ public struct ServiceOptions: ParsableArguments, Sendable {
 
   public func validate() throws {
     if let loops, !(1...256).contains(loops) { throw ValidationError("--loops must be 1 to 256") }
+    // A resolver's query ids are guessed by whoever knows the seed.
+    if seed != nil, !isLab { throw ValidationError("--seed is for a lab: it needs --lab") }
   }
 }
 

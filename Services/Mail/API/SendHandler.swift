@@ -15,8 +15,9 @@ extension MailAPI {
     let letter: Draft.Composed
     do {
       // Base 64 and line lengths of many megabytes take their time.
+      let seed = store.settings.chance.next()
       letter = try await pool.run {
-        var generator = SeededGenerator()
+        var generator = SeededGenerator(seed: seed)
         return try draft.composed(by: owner, at: time, using: &generator)
       }
     } catch let error as Draft.Invalid {

@@ -2,6 +2,7 @@ import EventLoop
 import Logging
 import MailWire
 import Octets
+import ServiceKit
 
 /// What the relay is told.
 struct RelaySettings: Sendable {
@@ -43,7 +44,7 @@ actor Relay {
   let counters: MailCounters
   /// Calls back on the loop when the world's clock has reached a time, in seconds since 1970.
   private let alarm: @Sendable (_ due: Int64, _ action: @escaping @Sendable () -> Void) -> Void
-  var random = SystemRandomNumberGenerator()
+  var random: Chance
 
   private var slots: RelaySlots
   var room: RelayRoom
@@ -67,6 +68,7 @@ actor Relay {
     self.counters = counters
     self.loop = loop
     self.alarm = alarm
+    random = store.settings.chance
     slots = RelaySlots(quick: settings.parallel, slow: settings.slow)
     room = RelayRoom(limit: settings.room)
   }

@@ -102,6 +102,6 @@ extension Relay {
     if content == nil { original = (try? await store.content(of: first.body, atMost: Relay.reportedOctets)) ?? [] }
     return .report(
       failures, sender: first.sender, content: original, arrival: first.createdAt, host: store.settings.hostname,
-      now: now)
+      now: now, using: random)
   }
 }

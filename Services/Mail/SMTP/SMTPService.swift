@@ -54,10 +54,9 @@ struct SMTPService: LineService {
 
   /// Puts this host's mark on a letter and stores it.
   private func take(_ letter: SMTPLetter, from peer: IPAddress) async -> StorageVerdict {
-    var random = SystemRandomNumberGenerator()
     let headers = TraceHeaders(
       hostname: store.settings.hostname, client: letter.client, peer: peer, transport: letter.transport,
-      now: store.now(), random: random.next(), isTracing: store.settings.isTracing)
+      now: store.now(), random: store.settings.chance.next(), isTracing: store.settings.isTracing)
     let envelope = letter.envelope
     guard let stamped = headers.stamp(letter.content, envelope, complete: letter.isAuthors) else { return .loop }
     do {

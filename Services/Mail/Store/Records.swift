@@ -1,3 +1,5 @@
+import ServiceKit
+
 /// A domain whose mailboxes live here.
 struct DomainRecord: Sendable, Equatable {
   var name: String
@@ -195,6 +197,8 @@ struct MailSettings: Sendable {
   var sizeLimit = 35_000_000
   /// Letters carry the trace they belong to, and what is asked on their way is a part of it.
   var isTracing = false
+  /// What is made up, such as ids, comes from here.
+  var chance = Chance()
 
   /// Where a bare user name and `postmaster` without domain belong.
   var defaultDomain: String { domains.first ?? hostname }

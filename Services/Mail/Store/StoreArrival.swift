@@ -78,7 +78,8 @@ extension Store {
       return failure
     }
     return Letter.report(
-      failures, sender: letter.sender, content: letter.content, arrival: time, host: settings.hostname, now: time)
+      failures, sender: letter.sender, content: letter.content, arrival: time, host: settings.hostname, now: time,
+      using: settings.chance)
   }
 
   /// Tells the listeners.
