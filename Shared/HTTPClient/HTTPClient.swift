@@ -141,12 +141,17 @@ public actor HTTPClient {
   private func wait(_ transfer: Transfer, for milestone: Transfer.Milestone) async {
     let number = transfer.number
     await withTaskCancellationHandler {
-      await withCheckedContinuation { transfer.wait(for: milestone, $0) }
+      // A closure without `self` would not be the client's own, and would run wherever the caller's task does.
+      await self.suspend(until: milestone, of: transfer)
     } onCancel: {
       cancel(number)
     }
     if let timer = transfer.timer { loop.cancel(timer) }
     transfer.timer = nil
+  }
+
+  private func suspend(until milestone: Transfer.Milestone, of transfer: Transfer) async {
+    await withCheckedContinuation { transfer.wait(for: milestone, $0) }
   }
 
   private func headIsLate(_ number: Int) {

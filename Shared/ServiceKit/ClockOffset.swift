@@ -5,7 +5,8 @@ import SQL
 /// The clock's offset, kept over restarts in `clock-offset` of the data directory.
 final class ClockOffset: Sendable {
   private let path: String
-  private let isSaving = Lock(())
+  /// What the file says, once it was written by this process.
+  private let saved = Lock<Int64?>(nil)
 
   init(in directory: DataDirectory) { path = directory.file("clock-offset") }
 
@@ -26,6 +27,11 @@ final class ClockOffset: Sendable {
   /// Saves what the clock says now, durably. Blocks. Of calls that overlap the last one to write sees the latest offset, so
   /// a slow one never puts an older offset over a newer.
   func save(_ clock: WorldClock) throws {
-    try isSaving.withLock { _ in try DurableFile.replace(path, with: Array(String(clock.offsetSeconds).utf8)) }
+    try saved.withLock { saved in
+      let offset = clock.offsetSeconds
+      guard saved != offset else { return }
+      try DurableFile.replace(path, with: Array(String(offset).utf8))
+      saved = offset
+    }
   }
 }
