@@ -35,7 +35,7 @@ def call(url, method="GET", body=None):
 
 class Bench:
     def __init__(self, short):
-        self.rounds, self.seconds = (2, 2) if short else (5, 8)
+        self.rounds, self.seconds = (2, 2) if short else (5, 5)
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="utopia-bench-", dir="/var/tmp"))
         self.running = []
         self.rows = []
@@ -115,7 +115,6 @@ class Bench:
         lua = self.scratch / "pipeline.lua"
         lua.write_text("""
 init = function(args)
-  wrk.init(args)
   local one = wrk.format("GET", "/healthz")
   batch = string.rep(one, 16)
 end
@@ -270,8 +269,11 @@ def main():
     parts = ["http", "dns", "resolver", "smtp", "idle", "world"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true")
-    parser.add_argument("parts", nargs="*", choices=[*parts, []], default=parts)
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts))
     chosen = parser.parse_args()
+    chosen.parts = chosen.parts or parts
+    if unknown := set(chosen.parts) - set(parts):
+        parser.error(f"no part is named {', '.join(sorted(unknown))}")
     bench = Bench(chosen.short)
     failed = []
     try:
