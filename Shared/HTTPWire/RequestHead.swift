@@ -58,6 +58,9 @@ public struct RequestHead: Sendable {
   public internal(set) var authority = Extent.empty
   public internal(set) var fields: [Field] = []
 
+  /// The authority without its port, and without the brackets of an IPv6 address.
+  public var host: Extent { Extent(Authority.host(bytes.span, authority.range)) }
+
   /// One field line; names keep their case and values have no blanks around them.
   public struct Field: Sendable {
     public let name: Extent

@@ -138,4 +138,14 @@ enum Authority {
     }
     guard port <= 65_535 else { throw .malformedHost }
   }
+  /// Where the host lies in an authority that has been checked.
+  static func host(_ span: Span<UInt8>, _ range: Range<Int>) -> Range<Int> {
+    guard let first = range.first else { return range }
+    let isBracketed = span[first] == 0x5b
+    let start = isBracketed ? first &+ 1 : first
+    let end: UInt8 = isBracketed ? 0x5d : 0x3a
+    var index = start
+    while index < range.upperBound, span[index] != end { index &+= 1 }
+    return start..<index
+  }
 }

@@ -30,14 +30,17 @@ public struct IPAddress: Hashable, Sendable {
 
   /// Dotted decimal without leading zeros (RFC 6943 §3.1.1), or IPv6 text (RFC 4291 §2.2); nil for all else.
   public init?(_ text: some StringProtocol) {
-    let octets = Array(text.utf8)
-    if octets.contains(0x3A) {
-      guard let words = IPAddress.parseV6(octets[...]) else { return nil }
+    self.init(Array(text.utf8).span)
+  }
+
+  /// The same, in ASCII.
+  public init?(_ text: Span<UInt8>) {
+    if let address = IPAddress.parseV4(text) {
+      self.init(v4: address)
+    } else {
+      guard let words = IPAddress.parseV6(text) else { return nil }
       self.init(
         v6: words.prefix(4).reduce(0) { $0 << 16 | UInt64($1) }, words.dropFirst(4).reduce(0) { $0 << 16 | UInt64($1) })
-    } else {
-      guard let address = IPAddress.parseV4(octets[...]) else { return nil }
-      self.init(v4: address)
     }
   }
 
@@ -67,21 +70,34 @@ public struct IPAddress: Hashable, Sendable {
     !isV4 && high == 0 && low >> 32 == 0xFFFF ? IPAddress(v4: UInt32(truncatingIfNeeded: low)) : self
   }
 
-  private static func parseV4(_ text: ArraySlice<UInt8>) -> UInt32? {
-    let parts = text.split(separator: 0x2E, omittingEmptySubsequences: false)
-    guard parts.count == 4 else { return nil }
+  private static func parseV4(_ text: Span<UInt8>) -> UInt32? {
+    guard text.count <= 15 else { return nil }
     var address: UInt32 = 0
-    for part in parts {
-      guard part.count <= 3, part.count == 1 || part.first != 0x30, let value = part.parsedDecimal(as: UInt8.self)
-      else { return nil }
-      address = address << 8 | UInt32(value)
+    var part: UInt32 = 0
+    var digits = 0
+    var dots = 0
+    for index in text.indices {
+      if text[index] == 0x2E {
+        guard digits > 0, dots < 3 else { return nil }
+        address = address << 8 | part
+        dots += 1
+        part = 0
+        digits = 0
+      } else {
+        guard text[index].isASCIIDigit, digits == 0 || part > 0 else { return nil }
+        part = part * 10 + UInt32(text[index] &- 0x30)
+        digits += 1
+        guard part <= 255 else { return nil }
+      }
     }
-    return address
+    return digits > 0 && dots == 3 ? address << 8 | part : nil
   }
 
-  private static func parseV6(_ text: ArraySlice<UInt8>) -> [UInt16]? {
-    guard text.count <= 45 else { return nil }
-    let fields = text.split(separator: 0x3A, omittingEmptySubsequences: false)
+  private static func parseV6(_ text: Span<UInt8>) -> [UInt16]? {
+    // "::" is the shortest.
+    guard 2...45 ~= text.count, text.indices.contains(where: { text[$0] == 0x3A }) else { return nil }
+    let octets = unsafe text.withUnsafeBufferPointer { unsafe Array($0) }
+    let fields = octets.split(separator: 0x3A, omittingEmptySubsequences: false)
     guard fields.count >= 3, fields.count <= 9 else { return nil }
     var words: [UInt16] = []
     var gap: Int?
@@ -97,7 +113,7 @@ public struct IPAddress: Hashable, Sendable {
           gap = words.count
         }
       } else if index == fields.count - 1, field.contains(0x2E) {
-        guard let v4 = parseV4(field) else { return nil }
+        guard let v4 = parseV4(field.span) else { return nil }
         words.append(UInt16(v4 >> 16))
         words.append(UInt16(truncatingIfNeeded: v4))
       } else {

@@ -11,7 +11,7 @@ public struct Access: Sendable {
 
   init(token: AdminToken, hosts: [String]) {
     current = Lock(token)
-    self.hosts = hosts.map { $0.lowercased() }
+    self.hosts = hosts
   }
 
   /// The administrator's token as it is now: ask each time, since it may be changed.
@@ -57,27 +57,24 @@ public struct Access: Sendable {
   /// Refuses a Host that is not ours and an Origin that is not the Host's: a page on the web that resolves its own name to this
   /// machine (DNS rebinding) must not reach the API with the browser's help.
   func check(_ request: Request) throws -> Response? {
-    let authority = request.head.text(request.head.authority)
-    guard authority.isEmpty || hosts.contains("*") || isOurs(Self.host(authority)) else {
-      return .problem(.forbidden, "This server does not answer to the host \(authority); see --allow-host.")
+    let head = request.head
+    guard head.authority.isEmpty || isOurs(head.host.range, in: head.bytes) else {
+      return .problem(
+        .forbidden, "This server does not answer to the host \(head.text(head.authority)); see --allow-host.")
     }
-    if let origin = request.header("origin"), origin.lowercased() != "http://\(authority.lowercased())" {
+    if let origin = request.header("origin"), origin.lowercased() != "http://\(head.text(head.authority).lowercased())" {
       return .problem(.forbidden, "Requests from the origin \(origin) are not answered.")
     }
     return nil
   }
 
-  private func isOurs(_ host: String) -> Bool {
-    let name = host.lowercased()
+  /// Every request passes here: names are compared where they lie.
+  private func isOurs(_ host: Range<Int>, in octets: [UInt8]) -> Bool {
     // A literal address can't be rebound.
-    return name == "localhost" || IPAddress(name) != nil || hosts.contains(name)
-  }
-
-  private static func host(_ authority: String) -> String {
-    if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
-      return String(authority[authority.index(after: authority.startIndex)..<end])
-    }
-    return String(authority.prefix { $0 != ":" })
+    if IPAddress(octets.span.extracting(host)) != nil { return true }
+    let name = octets[host]
+    return name.equalsIgnoringASCIICase("localhost".utf8)
+      || hosts.contains { $0 == "*" || name.equalsIgnoringASCIICase($0.utf8) }
   }
 }
 
