@@ -10,7 +10,8 @@ import ServiceKit
 @main
 struct MailCommand: ServiceCommand {
   static let configuration = CommandConfiguration(
-    commandName: "utopia-mail", abstract: "A mail host: SMTP, submission, POP3, a queue, and mailboxes by REST.")
+    commandName: "utopia-mail", abstract: "A mail host: SMTP, submission, POP3, a queue, and mailboxes by REST.",
+    version: Release.version)
 
   @OptionGroup var common: ServiceOptions
 

@@ -8,7 +8,8 @@ import ServiceKit
 /// An authoritative name server with a zone API.
 @main struct Nameserver: ServiceCommand {
   static let configuration = CommandConfiguration(
-    commandName: "utopia-nameserver", abstract: "Serves DNS zones over UDP and TCP, administered by REST.")
+    commandName: "utopia-nameserver", abstract: "Serves DNS zones over UDP and TCP, administered by REST.",
+    version: Release.version)
 
   @OptionGroup var common: ServiceOptions
 

@@ -7,7 +7,8 @@ import ServiceKit
 
 struct RegistrarCommand: ServiceCommand {
   static let configuration = CommandConfiguration(
-    commandName: "utopia-registrar", abstract: "Registers domains under top-level domains, by REST.")
+    commandName: "utopia-registrar", abstract: "Registers domains under top-level domains, by REST.",
+    version: Release.version)
 
   @OptionGroup var common: ServiceOptions
 

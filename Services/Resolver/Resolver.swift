@@ -7,7 +7,8 @@ import ServiceKit
 /// Recursive for its clients, iterative towards the world.
 @main struct Resolver: ServiceCommand {
   static let configuration = CommandConfiguration(
-    commandName: "utopia-resolver", abstract: "A recursive DNS resolver that can show each step of its walk.")
+    commandName: "utopia-resolver", abstract: "A recursive DNS resolver that can show each step of its walk.",
+    version: Release.version)
 
   @OptionGroup var common: ServiceOptions
 

@@ -1,9 +1,11 @@
 import ArgumentParser
+import ServiceKit
 
 @main struct Utopia: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "utopia",
     abstract: "A small internet on your own machine: mail, DNS and a registrar.",
+    version: Release.version,
     subcommands: [
       Up.self, Down.self, Status.self, PlayTour.self, Clock.self, Reset.self, Seed.self, Health.self, RunHost.self,
       PrintWorld.self,

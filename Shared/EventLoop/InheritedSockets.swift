@@ -24,11 +24,14 @@ public final class InheritedSockets: Sendable {
 
   /// Takes what `LISTEN_PID` and `LISTEN_FDS` say; nothing where they are meant for another process. Call it before anything
   /// else opens a descriptor.
-  /// - Throws: a descriptor is no bound socket of TCP or UDP.
+  /// - Throws: a descriptor is no bound socket of TCP or UDP, or they are more than 64.
   public func adopt(_ environment: [String: String]) throws(IOError) {
     guard let process = environment["LISTEN_PID"].flatMap({ pid_t($0) }), process == getpid(),
-      let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }), 1...Self.limit ~= count
+      let count = environment["LISTEN_FDS"].flatMap({ Int32($0) }), count > 0
     else { return }
+    guard count <= Self.limit else {
+      throw .system(call: "LISTEN_FDS=\(count), of which at most \(Self.limit) are taken", errno: E2BIG)
+    }
     for descriptor in Self.first..<Self.first + count {
       do throws(IOError) {
         try adopt(descriptor)

@@ -12,6 +12,8 @@ public final class TCPListener: Selectable, @unchecked Sendable {
   private var reserve: Int32
   private var isOpen = true
   private static let acceptsPerTurn = 64
+  /// More than any backlog holds.
+  private static let lastAccepts = 8192
 
   /// - Parameters:
   ///   - address: port 0 takes a free one; `self.address` then says which.
@@ -91,7 +93,8 @@ public final class TCPListener: Selectable, @unchecked Sendable {
     await withCheckedContinuation { continuation in
       loop.onLoop { [self] in
         if isOpen {
-          while acceptOne() {}
+          // Under a flood there is always one more.
+          for _ in 0..<Self.lastAccepts where !acceptOne() { break }
           isOpen = false
           loop.deregister(descriptor)
           Glibc.close(descriptor)

@@ -156,7 +156,8 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   public func stopReceiving() {
     var left = Self.lastBatches
     while left > 0, deliverBatch() { left -= 1 }
-    loop.deregister(descriptor)
+    // The owner may have closed it, and its number belong to another by now.
+    if isOpen { loop.deregister(descriptor) }
   }
 
   public func close() {

@@ -94,7 +94,7 @@ public final class HTTPServer: Sendable {
   }
 
   /// Stops: live streams end, no more connections are taken, requests under way are answered. Returns when the last connection
-  /// has gone, or after `limit`, when those left are cut.
+  /// has gone, or after `limit`, when those who still wait are told 503 and the rest is cut.
   public func drain(within limit: Duration, on loop: EventLoop) async {
     draining.store(true, ordering: .relaxed)
     let listeners = state.withLock { $0.listeners }
@@ -103,7 +103,9 @@ public final class HTTPServer: Sendable {
     for connection in state.withLock({ Array($0.connections.values) }) { await connection.drain() }
     let end = Instant.current + limit
     while connectionCount > 0, Instant.current < end { await loop.sleep(for: .milliseconds(10)) }
-    for connection in state.withLock({ Array($0.connections.values) }) { await connection.end() }
+    for connection in state.withLock({ Array($0.connections.values) }) { await connection.giveUp() }
+    // What was said last leaves in the turn that follows.
+    await loop.sleep(for: .milliseconds(10))
   }
 
   /// The Date field's line (RFC 9110 §6.6.1), made once a second.

@@ -18,7 +18,7 @@ public struct BodyDecoder: Sendable {
   public private(set) var isFinished: Bool
 
   private enum Phase: Sendable {
-    case counted, size, extensions, sizeEnd, data, dataEnd, dataLineFeed, trailers, finished
+    case counted, size, blanks, extensions, sizeEnd, data, dataEnd, dataLineFeed, trailers, finished
   }
 
   private var phase: Phase
@@ -87,6 +87,7 @@ public struct BodyDecoder: Sendable {
   private mutating func take(_ byte: UInt8) throws(RequestError) {
     switch phase {
     case .size: try takeSize(byte)
+    case .blanks: try takeBlank(byte)
     case .extensions: try takeExtension(byte)
     case .sizeEnd:
       guard byte == lineFeed else { throw .bareCarriageReturn }
@@ -107,8 +108,9 @@ public struct BodyDecoder: Sendable {
   private mutating func takeSize(_ byte: UInt8) throws(RequestError) {
     if let digit = byte.hexDigit {
       digits &+= 1
-      // Fifteen digits can't overflow an Int.
-      if digits > 15 { throw .chunkSizeOverflow }
+      // Leading zeros are digits like any other, up to a length.
+      if digits > limits.chunkLine { throw .chunkLineTooLong }
+      if left >> (Int.bitWidth - 5) != 0 { throw .chunkSizeOverflow }
       left = left << 4 | Int(digit)
       return
     }
@@ -116,9 +118,17 @@ public struct BodyDecoder: Sendable {
     switch byte {
     case carriageReturn: phase = .sizeEnd
     case 0x3b: phase = .extensions
+    case space, horizontalTab: phase = .blanks
     case lineFeed: throw .bareLineFeed
     default: throw .malformedChunkSize
     }
+  }
+
+  /// Blanks are allowed before an extension, and only there (BWS in RFC 9112 §7.1.1).
+  private mutating func takeBlank(_ byte: UInt8) throws(RequestError) {
+    lineLength &+= 1
+    if lineLength > limits.chunkLine { throw .chunkLineTooLong }
+    if byte == 0x3b { phase = .extensions } else if !byte.isASCIIBlank { throw .malformedChunkSize }
   }
 
   /// Extensions are checked for control characters and dropped (RFC 9112 §7.1.1).

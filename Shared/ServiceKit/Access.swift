@@ -51,7 +51,16 @@ public struct Access: Sendable {
 
   /// - Throws: `Unauthorized` unless the request bears the administrator's token.
   public func requireAdmin(_ request: Request) throws {
-    guard isAdmin(request) else { throw Unauthorized() }
+    switch Self.credentials(request) {
+    case .none: throw Unauthorized()
+    case .basic:
+      throw Unauthorized(
+        "This needs the administrator's token, not a name and a password: Authorization: Bearer TOKEN.")
+    case .bearer(let candidate):
+      guard token.matches(candidate) else {
+        throw Unauthorized("The token is not the administrator's; that one is in the data directory's admin-token.")
+      }
+    }
   }
 
   /// Refuses a Host that is not ours and an Origin that is not the Host's: a page on the web that resolves its own name to this
@@ -62,7 +71,8 @@ public struct Access: Sendable {
       return .problem(
         .forbidden, "This server does not answer to the host \(head.text(head.authority)); see --allow-host.")
     }
-    if let origin = request.header("origin"), origin.lowercased() != "http://\(head.text(head.authority).lowercased())" {
+    if let origin = request.header("origin"), origin.lowercased() != "http://\(head.text(head.authority).lowercased())"
+    {
       return .problem(.forbidden, "Requests from the origin \(origin) are not answered.")
     }
     return nil
@@ -84,7 +94,7 @@ public struct Unauthorized: ResponseError {
 
   public init(
     _ detail: String =
-      "Credentials are missing or wrong: Authorization: Bearer TOKEN; the administrator's token is in the data directory's admin-token."
+      "Credentials are missing: Authorization: Bearer TOKEN; the administrator's token is in the data directory's admin-token."
   ) { self.detail = detail }
 
   public var response: Response {

@@ -8,12 +8,15 @@ public struct AdminToken: Sendable {
   public let path: String?
 
   public enum Failure: Error, CustomStringConvertible {
+    case missing(String)
     case unreadable(String)
     case tooOpen(String)
     case empty(String)
 
     public var description: String {
       switch self {
+      case .missing(let path):
+        "there is no admin token file \(path); to make one: (umask 077; openssl rand -hex 32 > \(path))"
       case .unreadable(let path): "the admin token file \(path) can't be read or made"
       case .tooOpen(let path): "the admin token file \(path) can be read by others; chmod 600 it"
       case .empty(let path): "the admin token file \(path) is empty"
@@ -22,15 +25,19 @@ public struct AdminToken: Sendable {
   }
 
   /// - Parameters:
-  ///   - file: what `--admin-token-file` says; made if it is not there.
-  ///   - directory: the data directory, where `admin-token` is used if nothing else is said.
+  ///   - file: what `--admin-token-file` says: it must be there, or a slip of the pen would make a token that nobody knows.
+  ///   - directory: the data directory, whose `admin-token` is used if nothing else is said, and made if it is not there.
   public static func load(file: String?, directory: String?, environment: [String: String]) throws -> AdminToken {
     if let text = environment["UTOPIA_ADMIN_TOKEN"], !text.isEmpty {
       return AdminToken(value: Array(text.utf8), path: nil)
     }
-    guard let path = file ?? directory.map({ $0 + "/admin-token" }) else {
-      return AdminToken(value: Array(try Secrets.token().utf8), path: nil)
-    }
+    if let file { return try read(file) }
+    guard let directory else { return AdminToken(value: Array(try Secrets.token().utf8), path: nil) }
+    return try kept(in: directory + "/admin-token")
+  }
+
+  /// The token of a file, which is made if it is not there.
+  public static func kept(in path: String) throws -> AdminToken {
     if unsafe access(path, F_OK) != 0 {
       let token = Array(try Secrets.token().utf8)
       // Of several services that start together, one makes the file and the others read all of it.
@@ -48,7 +55,7 @@ public struct AdminToken: Sendable {
 
   private static func read(_ path: String) throws -> AdminToken {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw Failure.unreadable(path) }
+    guard descriptor >= 0 else { throw errno == ENOENT ? Failure.missing(path) : Failure.unreadable(path) }
     defer { close(descriptor) }
     var information = stat()
     guard unsafe fstat(descriptor, &information) == 0 else { throw Failure.unreadable(path) }

@@ -30,7 +30,22 @@ extension Service {
       try? await pool.run { try FileManager.default.removeItem(atPath: draft) }
       throw error
     }
-    return try .encode(BackupMade(path: path), status: .created)
+    // Whoever asks may stand in another folder.
+    let place = path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+    return try .encode(BackupMade(path: place), status: .created)
+  }
+}
+
+extension Service {
+  /// Takes away what a crash left of a backup under way. The directory is locked: nobody makes one now.
+  func forgetHalfBackups() async throws {
+    guard let directory = try? dataDirectory() else { return }
+    try await pool.run {
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.file("backups"))) ?? []
+      for name in names where name.hasSuffix(".partial") {
+        try FileManager.default.removeItem(atPath: directory.file("backups/\(name)"))
+      }
+    }
   }
 }
 

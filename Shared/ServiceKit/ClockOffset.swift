@@ -24,12 +24,11 @@ final class ClockOffset: Sendable {
     return offset
   }
 
-  /// Saves what the clock says now, durably. Blocks. Of calls that overlap the last one to write sees the latest offset, so
-  /// a slow one never puts an older offset over a newer.
-  func save(_ clock: WorldClock) throws {
+  /// Saves an offset durably, before the clock goes by it: what it brought about must not be found in the future after a restart.
+  /// Blocks. Of calls that overlap a slow one never puts a smaller offset over a larger; only `isReset` goes back.
+  func save(_ offset: Int64, isReset: Bool = false) throws {
     try saved.withLock { saved in
-      let offset = clock.offsetSeconds
-      guard saved != offset else { return }
+      if let saved, isReset ? saved == offset : saved >= offset { return }
       try DurableFile.replace(path, with: Array(String(offset).utf8))
       saved = offset
     }

@@ -17,8 +17,49 @@ public enum JSON {
     do {
       return try decoder.decode(type, from: Data(octets))
     } catch let error as DecodingError {
+      if case .dataCorrupted(let context) = error, context.codingPath.isEmpty, let path = UnfitNumber.path(in: octets) {
+        throw Problem.invalid(field: path, "must be a whole number, and not as large")
+      }
       throw Problem(error)
     }
+  }
+}
+
+/// The decoder does not tell where a number stands that does not fit its place: the first that is not whole is looked for.
+private enum UnfitNumber {
+  private indirect enum Tree: Decodable {
+    case fits, unfit
+    case object([(key: String, value: Tree)])
+    case list([Tree])
+
+    init(from decoder: any Decoder) throws {
+      if let object = try? [String: Tree](from: decoder) {
+        self = .object(object.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
+      } else if let list = try? [Tree](from: decoder) {
+        self = .list(list)
+      } else {
+        let value = try decoder.singleValueContainer()
+        let fits =
+          value.decodeNil() || (try? value.decode(Bool.self)) != nil || (try? value.decode(String.self)) != nil
+          || (try? value.decode(Int.self)) != nil
+        self = fits ? .fits : .unfit
+      }
+    }
+
+    /// Nil where every number fits.
+    func path(_ above: String) -> String? {
+      switch self {
+      case .fits: nil
+      case .unfit: above
+      case .object(let members):
+        members.lazy.compactMap { $0.value.path(above.isEmpty ? $0.key : "\(above).\($0.key)") }.first
+      case .list(let items): items.indices.lazy.compactMap { items[$0].path("\(above)[\($0)]") }.first
+      }
+    }
+  }
+
+  static func path(in octets: [UInt8]) -> String? {
+    (try? JSONDecoder().decode(Tree.self, from: Data(octets)))?.path("")
   }
 }
 

@@ -7,6 +7,7 @@ final class Lifecycle: Sendable {
 
   private struct State {
     var checks: [(name: String, check: Check)] = []
+    var signals: [@Sendable () -> Void] = []
     var drains: [Step] = []
     var resets: [@Sendable () async throws -> Void] = []
     var backups: [@Sendable (String) async throws -> Void] = []
@@ -17,6 +18,7 @@ final class Lifecycle: Sendable {
   private let state = Lock(State())
 
   func add(check name: String, _ check: @escaping Check) { state.withLock { $0.checks.append((name, check)) } }
+  func add(signal: @escaping @Sendable () -> Void) { state.withLock { $0.signals.append(signal) } }
   func add(drain: @escaping Step) { state.withLock { $0.drains.append(drain) } }
   func add(reset: @escaping @Sendable () async throws -> Void) { state.withLock { $0.resets.append(reset) } }
   func add(backup: @escaping @Sendable (String) async throws -> Void) { state.withLock { $0.backups.append(backup) } }
@@ -42,12 +44,13 @@ final class Lifecycle: Sendable {
 
   /// Runs the drains, the last added first. False when another call has begun already.
   func drain() async -> Bool {
-    let drains: [Step]? = state.withLock { state in
+    let steps: (signals: [@Sendable () -> Void], drains: [Step])? = state.withLock { state in
       guard !state.isDraining else { return nil }
       state.isDraining = true
-      return state.drains
+      return (state.signals, state.drains)
     }
-    guard let drains else { return false }
+    guard let (signals, drains) = steps else { return false }
+    for signal in signals { signal() }
     for step in drains.reversed() { await step() }
     return true
   }

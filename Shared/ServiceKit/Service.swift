@@ -58,6 +58,9 @@ public final class Service: Sendable {
   /// Done by `POST /v1/reset` in a lab: back to the state of the first start.
   public func onReset(_ step: @escaping @Sendable () async throws -> Void) { lifecycle.add(reset: step) }
 
+  /// Called when the service is told to stop, before it drains: whoever waits for news shall answer without them.
+  public func onStop(_ signal: @escaping @Sendable () -> Void) { lifecycle.add(signal: signal) }
+
   /// Done by `POST /v1/backup`: writes what the service keeps to a new directory.
   public func onBackup(_ step: @escaping @Sendable (String) async throws -> Void) { lifecycle.add(backup: step) }
 
@@ -159,6 +162,7 @@ public final class Service: Sendable {
   @discardableResult
   func open(_ start: @Sendable (Service) async throws -> Void) async throws -> [SocketAddress] {
     addSystemRoutes()
+    try await forgetHalfBackups()
     try await start(self)
     let server = makeServer()
     onDrain { await server.drain(within: .seconds(6), on: self.loop) }
@@ -188,7 +192,7 @@ public final class Service: Sendable {
       configuration.onAccess = { record in
         var metadata: Logger.Metadata = [
           "peer": "\(record.peer)", "method": "\(record.head.method.rawValue)",
-          "target": "\(record.head.text(record.head.target))",
+          "target": "\(record.head.target.isEmpty ? "-" : record.head.text(record.head.target))",
           "status": "\(record.status.code)", "duration": "\(record.duration)",
         ]
         if let trace = record.head.value("traceparent").flatMap({ TraceContext(traceparent: $0) }) {

@@ -66,7 +66,10 @@ public struct ServiceOptions: ParsableArguments, Sendable {
 }
 
 extension SocketAddress: ExpressibleByArgument {
-  public init?(argument: String) { self.init(argument) }
+  /// `localhost` is 127.0.0.1: what a machine makes of the name is not asked.
+  public init?(argument: String) {
+    self.init(argument.hasPrefix("localhost:") ? "127.0.0.1" + argument.dropFirst(9) : argument)
+  }
 }
 
 extension IPNetwork: ExpressibleByArgument {

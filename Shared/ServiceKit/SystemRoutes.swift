@@ -48,28 +48,29 @@ extension Service {
       guard 0...3_155_760_000 ~= wanted else {
         throw Problem.invalid(field: "offset_seconds", "must be 0 to 3155760000")
       }
-      guard await service.clock.advance(to: wanted) else {
-        throw Problem(
-          409, "The clock is \(service.clock.offsetSeconds) s ahead and does not go back; POST /v1/reset does that.")
-      }
-      try await service.saveClock()
+      guard wanted >= service.clock.offsetSeconds else { throw service.goesNotBack }
+      try await service.saveClock(wanted)
+      guard await service.clock.advance(to: wanted) else { throw service.goesNotBack }
       return try .encode(service.clockState)
     }
     router.post("/v1/reset") { request async throws in
       try service.access.requireAdmin(request)
       try await service.lifecycle.reset()
+      try await service.saveClock(0, isReset: true)
       service.clock.reset()
-      try await service.saveClock()
       return .empty()
     }
   }
 
+  private var goesNotBack: Problem {
+    Problem(409, "The clock is \(clock.offsetSeconds) s ahead and does not go back; POST /v1/reset does that.")
+  }
+
   private var clockState: ClockState { ClockState(now: clock.now, offsetSeconds: clock.offsetSeconds) }
 
-  private func saveClock() async throws {
+  private func saveClock(_ offset: Int64, isReset: Bool = false) async throws {
     guard let clockOffset else { return }
-    let clock = clock
-    try await pool.run { try clockOffset.save(clock) }
+    try await pool.run { try clockOffset.save(offset, isReset: isReset) }
   }
 }
 

@@ -75,6 +75,57 @@ def world(tmp_path):
     assert not left, left
 
 
+def test_a_child_that_dies_at_the_start_lets_the_others_end_in_order(world):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((world.at("12.1"), 5300))
+        up = world.run("up")
+    assert up.returncode == 1
+    assert "resolver" in up.stderr, up.stderr
+    one_line(up.stderr)
+    for host in ["root", "tld-edu", "hosting"]:
+        lines = (world.data / "log" / f"{host}.log").read_text().splitlines()
+        assert '"stopped"' in lines[-1], lines[-3:]
+
+
+def test_a_reset_under_questions_leaves_no_wrong_answer_behind(world):
+    up = world.run("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    options = ["--data", str(world.data)]
+
+    def address():
+        return subprocess.run(
+            ["dig", f"@{world.at('12.1')}", "-p", "5300", "+short", "+time=2", "+tries=1", "gaia.cs.umass.edu"],
+            capture_output=True, text=True, timeout=30).stdout.strip()
+
+    right = address()
+    assert right == world.at("50.13")
+    for _ in range(6):
+        reset = subprocess.Popen([world.bin / "utopia", "reset", *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while reset.poll() is None:
+            address()
+        assert reset.returncode == 0, reset.stderr.read()
+        assert address() == right
+        reset.communicate()
+
+
+def test_a_reset_that_can_not_reach_a_service_changes_nothing(world):
+    up = world.run("up", "--detach")
+    assert up.returncode == 0, up.stderr
+    options = ["--data", str(world.data)]
+    catch = next(process for process, line in world.processes("-mail").items() if "--catch" in line)
+    os.kill(catch, signal.SIGSTOP)
+    try:
+        reset = world.run("reset", options=options)
+    finally:
+        os.kill(catch, signal.SIGCONT)
+    assert reset.returncode == 1
+    one_line(reset.stderr)
+    zones = requests.get(f"http://{world.at('0.1')}:8050/api/v1/servers/localhost/zones", timeout=10, headers={
+        "Authorization": f"Bearer {(world.data / 'admin-token').read_text().strip()}"}).json()
+    assert [zone["name"] for zone in zones] == ["."]
+    assert world.run("reset", options=options).returncode == 0
+
+
 def one_line(text):
     lines = text.strip().splitlines()
     assert len(lines) == 1 and lines[0].startswith("utopia: "), text

@@ -36,6 +36,13 @@ import Testing
     for loop in loops { loop.stop() }
   }
 
+  @Test("More than are taken are refused, not left out in silence")
+  func tooMany() {
+    #expect(throws: IOError.self) {
+      try InheritedSockets().adopt(["LISTEN_PID": "\(getpid())", "LISTEN_FDS": "65"])
+    }
+  }
+
   @Test("A datagram socket as well, which is another than the stream socket of the same address")
   func datagrams() throws {
     let (descriptor, address) = try bound(CLINUX_SOCK_DGRAM)

@@ -76,6 +76,31 @@ func listenersDoNotSpin() async throws {
   }
 }
 
+@Test("A listener that drains accepts all whom the kernel has let in already")
+func drainingListenersAccept() async throws {
+  try await withLoop { loop in
+    let accepted = Lock(0)
+    let listener = try TCPListener(anyPort, on: loop) { socket in
+      accepted.withLock { $0 += 1 }
+      socket.close()
+    }
+    let clients = await onLoop(loop) {
+      // The loop is busy here, so that none is accepted before the end.
+      let clients = (0..<100).map { _ in socket(AF_INET, CLINUX_SOCK_STREAM, 0) }
+      for client in clients {
+        let connected = unsafe withSystemAddress(listener.address) { unsafe connect(client, $0, $1) }
+        #expect(connected == 0)
+      }
+      #expect(accepted.withLock { $0 } == 0)
+      loop.spawn { await listener.drain() }
+      return clients
+    }
+    await listener.drain()
+    #expect(accepted.withLock { $0 } == 100)
+    for client in clients { close(client) }
+  }
+}
+
 @Test("The process may have as many descriptors as its hard limit says")
 func descriptorLimit() async {
   await #expect(processExitsWith: .success) {

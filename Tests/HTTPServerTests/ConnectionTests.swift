@@ -171,7 +171,7 @@ struct ConnectionTests {
       let refused = try await server.get("/refuses")
       #expect(refused.contains("content-type: application/problem+json\r\n"))
       #expect(
-        refused.body == #"{"type":"about:blank","title":"Conflict","status":409,"detail":"It's \"taken\"."}"#)
+        refused.body == #"{"type":"about:blank","title":"Conflict","status":409,"detail":"It's \"taken\"."}"# + "\n")
     }
   }
 

@@ -64,6 +64,31 @@ struct HandlerTests {
     }
   }
 
+  @Test(
+    "may give up reading by themselves, and those the server can't wait for are answered 503", .timeLimit(.minutes(1)))
+  func ownDeadlineAndDrain() async throws {
+    let told = Lock<[String]>([])
+    try await withServer { router in
+      router.post("/") { request in
+        let body = request.body
+        let reading = Task(executorPreference: request.loop) { try await body.collect(upTo: 100) }
+        await request.loop.sleep(for: .milliseconds(5))
+        reading.cancel()
+        let result = await reading.result
+        told.withLock { $0.append(result.isCancelled ? "cancelled" : "\(result)") }
+        while true { try await Task.sleep(for: .seconds(3600)) }
+      }
+    } test: { server in
+      let client = try await server.connect()
+      try await client.write(Array("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello".utf8))
+      #expect(await Self.wait(server, for: told) == ["cancelled"])
+      await server.server.drain(within: .milliseconds(20), on: server.loop)
+      let answer = try await readAll(client)
+      #expect(answer.hasPrefix("HTTP/1.1 503 "))
+      #expect(answer.contains("retry-after: 1\r\n"))
+    }
+  }
+
   @Test("that read the same content twice at once are told so, and nobody waits for ever")
   func concurrentRead() async throws {
     try await withServer(routes: { router in
@@ -159,5 +184,12 @@ struct HandlerTests {
       #expect(answers[1].contains("connection: close"))
       #expect(answers[2] == "hello")
     }
+  }
+}
+
+extension Result {
+  /// Whether it is the failure of a task that was cancelled.
+  fileprivate var isCancelled: Bool {
+    if case .failure(let error) = self { error is CancellationError } else { false }
   }
 }

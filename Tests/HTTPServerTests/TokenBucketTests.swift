@@ -1,9 +1,19 @@
+import Octets
 import Testing
 
 @testable import HTTPServer
 
 @Suite("Token buckets")
 struct TokenBucketTests {
+  @Test("count an IPv6 /64, which one client has whole, as one")
+  func networks() throws {
+    let (one, same) = (try #require(IPAddress("2001:db8:0:1::1")), try #require(IPAddress("2001:db8:0:1:ffff::2")))
+    let (other, v4) = (try #require(IPAddress("2001:db8:0:2::1")), try #require(IPAddress("192.0.2.1")))
+    #expect(one.network == same.network)
+    #expect(one.network != other.network)
+    #expect(v4.network == v4)
+  }
+
   @Test("give a burst, then the rate, then a burst again after a pause")
   func burst() {
     var buckets = TokenBuckets<String, Second>(perSecond: 0.5, burst: 3, capacity: 10, at: 0)

@@ -4,7 +4,8 @@ import Testing
 @Suite("Content")
 struct BodyDecoderTests {
   static let chunked = Array(
-    "5\r\nhello\r\n1;ext=\"a;b\"\r\n,\r\n00a\r\n0123456789\r\n0\r\nX-Sum: 1\r\nY:\r\n\r\nGET /".utf8)
+    "0000000000000000005 \t;blank\r\nhello\r\n1;ext=\"a;b\"\r\n,\r\n00a\r\n0123456789\r\n0\r\nX-Sum: 1\r\nY:\r\n\r\nGET /"
+      .utf8)
 
   @Test("in chunks is joined and its trailers kept, in pieces of any size", arguments: 1...Self.chunked.count)
   func chunks(size: Int) throws {

@@ -18,7 +18,7 @@ import Testing
         defer { pool.stop() }
         for _ in 0..<8 {
           group.addTask {
-            try await pool.run { try AdminToken.load(file: file, directory: nil, environment: [:]).value }
+            try await pool.run { try AdminToken.kept(in: file).value }
           }
         }
         return try await group.reduce(into: Set<[UInt8]>()) { $0.insert($1) }
@@ -27,6 +27,17 @@ import Testing
       #expect(directory.names() == ["admin-token"], "no draft is left")
       directory.remove("admin-token")
     }
+  }
+
+  @Test("A token file that is named must be there, or nobody would know what is in it")
+  func namedTokenFile() throws {
+    #expect(throws: AdminToken.Failure.self) {
+      try AdminToken.load(file: directory.file("admin-tokn"), directory: directory.path, environment: [:])
+    }
+    #expect(directory.names().isEmpty)
+    let kept = try AdminToken.load(file: nil, directory: directory.path, environment: [:])
+    let named = try AdminToken.load(file: directory.file("admin-token"), directory: nil, environment: [:])
+    #expect(kept.value == named.value)
   }
 
   @Test("The clock's offset is read as it was saved, and the last advance is the one that stays")
@@ -41,14 +52,16 @@ import Testing
     try await withThrowingTaskGroup(of: Void.self) { group in
       for step in 1...100 {
         group.addTask {
+          try await pool.run { try offset.save(Int64(step)) }
           _ = await clock.advance(to: Int64(step))
-          try await pool.run { try offset.save(clock) }
         }
       }
       try await group.waitForAll()
     }
     #expect(clock.offsetSeconds == 100)
     #expect(try offset.load() == 100)
+    try offset.save(0, isReset: true)
+    #expect(try offset.load() == 0)
   }
 
   @Test("A damaged offset is said, not taken for none", arguments: ["", "soon", "1e3"])
@@ -77,6 +90,15 @@ import Testing
     #expect(String(decoding: made.body, as: UTF8.self).contains("backups/\(names.first ?? "")\""))
     #expect(directory.names(in: "backups/\(names.first ?? "")") == ["data"])
     #expect(try await one.ask("POST", "/v1/backup", [("Authorization", "Bearer wrong")]).status == 401)
+    await one.stop()
+  }
+
+  @Test("What a crash left of a backup goes at the next start")
+  func halfBackups() async throws {
+    try directory.makeFolder("backups/2026-01-01T000000Z.partial/bodies")
+    try directory.makeFolder("backups/2026-01-01T000001Z")
+    let one = try await TestService(in: directory)
+    #expect(directory.names(in: "backups") == ["2026-01-01T000001Z"])
     await one.stop()
   }
 

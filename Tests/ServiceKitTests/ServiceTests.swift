@@ -58,6 +58,44 @@ import Testing
     await one.stop()
   }
 
+  @Test("A clock that can't be saved stays where it is")
+  func unsavedClock() async throws {
+    let directory = TestDirectory()
+    let one = try await TestService(["--lab"], in: directory)
+    // Stands where the file is written before it gets its name.
+    try directory.makeFolder("clock-offset.new")
+    #expect(try await one.ask("PUT", "/v1/clock", body: #"{"offset_seconds": 60}"#).status == 500)
+    #expect(one.service.clock.offsetSeconds == 0)
+    await one.stop()
+  }
+
+  @Test("A number that does not fit is named, however well-formed", arguments: ["0.5", "9223372036854775808", "1e400"])
+  func unfitNumbers(number: String) async throws {
+    let one = try await TestService(["--lab"])
+    let answer = try await one.ask(
+      "PUT", "/v1/clock", body: #"{"a": [1, null, {"b": true}], "offset_seconds": \#(number)}"#)
+    #expect(answer.status == 422)
+    #expect(String(decoding: answer.body, as: UTF8.self).contains(#""field":"offset_seconds""#))
+    await one.stop()
+  }
+
+  @Test("Whoever waits is told of the end at once, and the credentials that are wrong are told from none")
+  func endAndCredentials() async throws {
+    let stopped = Lock(0)
+    let one = try await TestService { service in
+      service.onStop { stopped.withLock { $0 += 1 } }
+      service.onDrain { #expect(stopped.withLock { $0 } == 1) }
+    }
+    for (header, words) in [("", "missing"), ("Bearer wrong", "not the administrator's"), ("Basic YTpi", "not a name")]
+    {
+      let answer = try await one.ask("GET", "/v1/routes", [(name: "Authorization", value: header)])
+      #expect(answer.status == 401)
+      #expect(String(decoding: answer.body, as: UTF8.self).contains(words))
+    }
+    await one.stop()
+    #expect(stopped.withLock { $0 } == 1)
+  }
+
   @Test("A trace is handed on with a new span; what is no trace is not")
   func traces() async throws {
     let seen = Lock<[String?]>([])

@@ -1,5 +1,6 @@
 import ArgumentParser
 import EventLoop
+import FoundationEssentials
 import Glibc
 import HTTPClient
 import Octets
@@ -62,6 +63,10 @@ final class TestDirectory: Sendable {
   func file(_ name: String) -> String { "\(path)/\(name)" }
 
   func write(_ text: String, to name: String) throws { try DurableFile.replace(file(name), with: Array(text.utf8)) }
+
+  func makeFolder(_ name: String) throws {
+    try FileManager.default.createDirectory(atPath: file(name), withIntermediateDirectories: true)
+  }
 
   func remove(_ name: String) { unsafe _ = unlink(file(name)) }
 

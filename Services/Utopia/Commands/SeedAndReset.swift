@@ -33,12 +33,24 @@ struct Reset: ParsableCommand {
       let token = try options.directory.token()
       try runOnLoop { loop in
         let client = HTTPClient(on: loop)
+        // Half a reset is worse than none.
         for host in world.hosts {
-          try await world.door(to: host, token: token, through: client).ask("POST", "/v1/reset")
+          let reply = try await world.door(to: host, token: token, through: client).send("GET", "/readyz")
+          guard reply.isSuccess else {
+            throw Trouble("nothing is reset: \(host.name) is not ready: \(reply.json["detail"]?.text ?? "")")
+          }
         }
-        say(
-          "Reset \(world.hosts.count) services; seeded: \(try await Seeder(world, token: token, through: client).run())"
-        )
+        var troubles: [Trouble] = []
+        for host in world.hosts {
+          do throws(Trouble) {
+            try await world.door(to: host, token: token, through: client).ask("POST", "/v1/reset")
+          } catch {
+            troubles.append(error)
+          }
+        }
+        let summary = try await Seeder(world, token: token, through: client).run()
+        if let trouble = troubles.first { throw Trouble("\(trouble); once that is mended, reset again") }
+        say("Reset \(world.hosts.count) services; seeded: \(summary)")
       }
     }
   }

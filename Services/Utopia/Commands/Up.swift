@@ -56,16 +56,17 @@ struct Up: ParsableCommand {
       let client = HTTPClient(on: loop)
       let keeper = try Keeper(world, in: directory, client: client, on: loop)
       let watcher = try SignalWatcher([SIGINT, SIGTERM, SIGHUP, SIGCHLD], on: loop) { signal in
-        loop.spawn { if signal == SIGCHLD { await keeper.collect() } else { await keeper.end(nil) } }
+        loop.spawn { if signal == SIGCHLD { await keeper.collect() } else { await keeper.interrupt() } }
       }
       let command = detached ? try Detached.watchCommand(on: loop) { loop.spawn { await keeper.abandon() } } : nil
       do {
         say("Starting \(world.name), world \(settings.net), in \(directory.path)")
         directory.forgetEnd()
-        try await keeper.start()
-        let summary = try await Seeder(world, token: token, through: client).run()
-        say("  seeded: \(summary)\n\n\(world.table)\n\(hints(world, directory, detached: detached))")
-        if let command { try Detached.release(command, log: directory.supervisorLog) }
+        if try await keeper.start() {
+          let summary = try await Seeder(world, token: token, through: client).run()
+          say("  seeded: \(summary)\n\n\(world.table)\n\(hints(world, directory, detached: detached))")
+          if let command { try Detached.release(command, log: directory.supervisorLog) }
+        }
       } catch {
         await keeper.end(error as? Trouble ?? Trouble("\(error)"))
       }
@@ -80,7 +81,10 @@ struct Up: ParsableCommand {
   private static func hints(_ world: World, _ directory: WorldDirectory, detached: Bool) -> String {
     let options =
       (directory.path == ".utopia" ? "" : " --data \(directory.path)")
-    var hints = Table(["The administrator's token:", "cat \(directory.tokenFile)"])
+    let isGiven = Environment["UTOPIA_ADMIN_TOKEN"].map { !$0.isEmpty } ?? false
+    var hints = Table([
+      "The administrator's token:", isGiven ? "the one in UTOPIA_ADMIN_TOKEN" : "cat \(directory.tokenFile)",
+    ])
     if let resolver = world.resolver {
       hints.add("Look up a name:", "dig @\(resolver.address) -p \(world.ports.dns) gaia.cs.umass.edu")
     }

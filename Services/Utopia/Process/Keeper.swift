@@ -37,17 +37,19 @@ actor Keeper {
   }
 
   /// Starts every service, then waits until each is ready.
-  func start() async throws(Trouble) {
+  /// - Returns: whether they are; false when the world is ending already.
+  func start() async throws(Trouble) -> Bool {
     try await refuseTakenPorts()
     for host in world.hosts {
-      if isEnding { return }
+      if isEnding { return false }
       try start(host)
     }
     for host in world.hosts {
       try await waitUntilReady(host)
-      if isEnding { return }
+      if isEnding { return false }
       say("  \(host.name) is ready")
     }
+    return true
   }
 
   /// Another program's answer on a port of this world would be taken for the service's own.
@@ -118,12 +120,15 @@ actor Keeper {
     if !isEnding { await end(nil) }
   }
 
-  /// Ends every service, the last started first, then this process: with code 1 where something went wrong.
+  /// A person asks for the end; who asks again does not want to wait for it.
+  func interrupt() async {
+    if isEnding { isImpatient = true } else { await end(nil) }
+  }
+
+  /// Ends every service, the last started first, then this process: with code 1 where something went wrong. What goes wrong
+  /// because the world is ending changes nothing.
   func end(_ trouble: Trouble?) async {
-    guard !isEnding else {
-      isImpatient = true
-      return
-    }
+    guard !isEnding else { return }
     isEnding = true
     if let trouble {
       complain(trouble.description)

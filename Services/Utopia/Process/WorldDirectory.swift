@@ -28,7 +28,7 @@ struct WorldDirectory: Sendable {
     if let token = try token() { return token }
     do {
       // Of containers that start together on one volume, one makes it and the others have the same.
-      let made = try AdminToken.load(file: tokenFile, directory: nil, environment: [:])
+      let made = try AdminToken.kept(in: tokenFile)
       return String(decoding: made.value, as: UTF8.self)
     } catch {
       throw Trouble("\(error)")
@@ -66,9 +66,17 @@ struct WorldDirectory: Sendable {
   func lock() throws(Trouble) -> Bool {
     let descriptor = unsafe open(lockFile, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw .system(lockFile) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+    // Who asks for the runner holds the lock for a moment.
+    var tries = 0
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let code = errno
+      tries += 1
+      if code == EWOULDBLOCK, tries < 20 {
+        usleep(10_000)
+        continue
+      }
       close(descriptor)
-      if errno == EWOULDBLOCK { return false }
+      if code == EWOULDBLOCK { return false }
       throw .system(lockFile)
     }
     // The descriptor stays open on purpose: the lock ends with the process, however it ends.

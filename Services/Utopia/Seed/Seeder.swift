@@ -25,16 +25,36 @@ struct Seeder: Sendable {
 
   func run() async throws(Trouble) -> Summary {
     var summary = Summary()
+    // One host that fails leaves the others whole.
+    var troubles: [Trouble] = []
     for host in world.hosts {
-      let door = world.door(to: host, token: token, through: client)
-      switch host.role {
-      case .nameserver(let zones): try await seed(zones, at: door, &summary)
-      case .resolver: break
-      case .registrar(let registry): try await seed(registry, at: door, &summary)
-      case .mail(let mail): try await seed(mail, at: door, &summary)
+      do throws(Trouble) {
+        try await seed(host, &summary)
+      } catch {
+        troubles.append(error)
       }
     }
+    if let trouble = troubles.first { throw trouble }
+    if summary.made > 0 { try await forgetWhatWasMissing() }
     return summary
+  }
+
+  private func seed(_ host: Host, _ summary: inout Summary) async throws(Trouble) {
+    let door = world.door(to: host, token: token, through: client)
+    switch host.role {
+    case .nameserver(let zones): try await seed(zones, at: door, &summary)
+    case .resolver: break
+    case .registrar(let registry): try await seed(registry, at: door, &summary)
+    case .mail(let mail): try await seed(mail, at: door, &summary)
+    }
+  }
+
+  /// Who asked for a name before it was there was told so, and a resolver remembers that.
+  private func forgetWhatWasMissing() async throws(Trouble) {
+    for host in world.hosts {
+      guard case .resolver = host.role else { continue }
+      try await world.door(to: host, token: token, through: client).ask("DELETE", "/v1/cache")
+    }
   }
 
   private func seed(_ zones: [Zone], at door: Door, _ summary: inout Summary) async throws(Trouble) {

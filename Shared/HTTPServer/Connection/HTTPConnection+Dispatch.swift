@@ -67,4 +67,10 @@ extension Response {
     Response.problem(.serviceUnavailable, "The server has more to do than it can; try again in a second.")
       .with("retry-after", "1")
   }
+
+  /// 503: the answer would come after the server's end.
+  static var stopping: Response {
+    Response.problem(.serviceUnavailable, "The server is stopping and can't wait for this answer.")
+      .with("retry-after", "1")
+  }
 }

@@ -37,22 +37,27 @@ extension HTTPConnection {
 
   /// Several tasks may write to one stream: each portion stays whole, and all wait while the client is slow.
   func write(_ octets: [UInt8], of request: UInt64) async throws {
-    await clientReads(request)
+    try await clientReads(request)
     switch state.write(octets.count, of: request) {
     case .closed: throw IOError.closed
     case .tooMuch: throw HTTPProblem(500, "more content than its length")
     case .send(let isChunk):
       if !octets.isEmpty { emit(octets, isChunk: isChunk) }
     }
-    await clientReads(request)
+    try await clientReads(request)
     guard state.isStreaming(request) else { throw IOError.closed }
   }
 
-  private func clientReads(_ request: UInt64) async {
+  private func clientReads(_ request: UInt64) async throws {
     while stream.isCongested, state.isStreaming(request) {
+      try Task.checkCancellation()
       state.waitForClient(at: loop.now)
       settle()
-      await withCheckedContinuation { writers.append($0) }
+      await withTaskCancellationHandler {
+        await withCheckedContinuation { writers.append($0) }
+      } onCancel: {
+        loop.submit { self.assumeIsolated { $0.wakeWriters() } }
+      }
     }
   }
 

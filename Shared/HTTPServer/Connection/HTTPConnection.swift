@@ -21,7 +21,7 @@ actor HTTPConnection: StreamOwner {
   var writers: [CheckedContinuation<Void, Never>] = []
   /// The handler, or the producer of its answer: cancelled when nobody listens to it any more.
   var task: Task<Void, Never>?
-  /// When the head under way was complete.
+  /// When the head under way was complete or, of one that never was, began.
   private(set) var started: Instant
   private var isTaking = false
   private var hasPeerFinished = false
@@ -90,6 +90,7 @@ actor HTTPConnection: StreamOwner {
     defer { isTaking = false }
     var index = 0
     while true {
+      if state.phase == .idle { started = loop.now }
       switch state.take(input, &index, isCongested: stream.isCongested, at: loop.now) {
       case .more, .hold: return index
       case .request:
@@ -127,9 +128,14 @@ actor HTTPConnection: StreamOwner {
       case .failed(let error): throw error
       case .closed: throw IOError.closed
       case .wait(let saysContinue):
+        try Task.checkCancellation()
         if saysContinue { stream.write(ResponseEncoder.continueResponse) }
         settle()
-        await withCheckedContinuation { reader = $0 }
+        await withTaskCancellationHandler {
+          await withCheckedContinuation { reader = $0 }
+        } onCancel: {
+          loop.submit { self.assumeIsolated { $0.wakeReader() } }
+        }
       }
     }
   }
@@ -215,6 +221,13 @@ actor HTTPConnection: StreamOwner {
     wakeWriters()
     if !held.isEmpty { resume() }
     settle()
+  }
+
+  /// The server can wait no longer: who still waits for an answer is told so.
+  func giveUp() {
+    guard state.isOpen, state.answer == .awaited else { return end() }
+    refuse(.stopping)
+    leave()
   }
 
   /// The server stops.

@@ -36,9 +36,10 @@ public struct Response: Sendable {
     Response(status, fields: plain, content: .octets(Array(text.utf8)))
   }
 
-  /// JSON that is encoded already.
-  public static func json(_ octets: [UInt8], status: Status = .ok) -> Response {
-    Response(status, fields: json, content: .octets(octets))
+  /// JSON that is encoded already. It is sent with a line's end, so that a terminal's next line is its own.
+  public static func json(_ octets: consuming [UInt8], status: Status = .ok) -> Response {
+    octets.append(0x0A)
+    return Response(status, fields: json, content: .octets(octets))
   }
 
   public static func octets(_ octets: [UInt8], type: String, status: Status = .ok) -> Response {
@@ -61,7 +62,7 @@ public struct Response: Sendable {
       json.append(0x3A)
       json += value
     }
-    json += Array("}".utf8)
+    json += Array("}\n".utf8)
     return Response(status, fields: problemJSON, content: .octets(json))
   }
 
