@@ -42,7 +42,7 @@ extension MailAPI {
   func deleteCaught(_ request: Request) async throws -> Response {
     try access.caught(request)
     let id = try request.id()
-    try await asking { try await store.delete(Store.catchMailbox, id, ifRevision: nil) }
+    try await asking { try await store.delete(Store.catchMailbox, id, demand: request.demand()) }
     return .empty()
   }
 
@@ -56,17 +56,15 @@ extension MailAPI {
     return try await attachment(request, Store.catchMailbox)
   }
 
-  /// Requests that wait at a time.
-  static let waitingLimit = 1000
-
   /// Looks again after each letter, until something is found or the time is over.
   private func patiently(
     _ loop: EventLoop, _ limit: Duration, _ look: @Sendable () async throws -> [MessageRecord]
   ) async throws -> [MessageRecord] {
+    let most = store.settings.limits.waiting
     guard
       waiting.withLock({ count in
         defer { count += 1 }
-        return count < MailAPI.waitingLimit
+        return count < most
       })
     else {
       waiting.withLock { $0 -= 1 }
