@@ -11,6 +11,29 @@ import Testing
 
 /// What every service does the same way, over real connections.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ServiceTests {
+  @Test(
+    "A drain that takes its time holds up no other, and what is closed is closed after all of them, the last added first"
+  )
+  func drains() async throws {
+    let one = try await TestService()
+    let steps = Lock<[String]>([])
+    let note = { @Sendable (step: String) in steps.withLock { $0.append(step) } }
+    let (first, never) = (Gate(), Gate())
+    one.service.onClose { note("the store") }
+    one.service.onClose { note("what needs the store") }
+    // Each waits for the other: one after the other they would wait for ever.
+    one.service.onDrain {
+      await first.pass()
+      note("drained")
+    }
+    one.service.onDrain { first.open() }
+    one.service.onDrain { await never.pass() }
+    #expect(await one.service.lifecycle.drain(within: .milliseconds(300), on: one.service.loop))
+    #expect(steps.withLock { $0 } == ["drained", "what needs the store", "the store"])
+    never.open()
+    await one.stop()
+  }
+
   @Test("Names and origins that are not this server's are refused, those that are pass")
   func hostsAndOrigins() async throws {
     let one = try await TestService(["--allow-host", "mail.test"])
