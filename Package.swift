@@ -108,7 +108,7 @@ let package = Package(
       "Registrar",
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
-    tests("Mail", ["MailWire", "EventLoop", "Octets", "ServiceKit", "SQL", log]),
+    tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -46,6 +46,15 @@ struct MailCommand: ServiceCommand {
   @Option(help: "The greatest letter, in octets.")
   var sizeLimit = 35_000_000
 
+  @Option(help: "Letters that may wait for other hosts; more are put off.")
+  var queueLetters = MailLimits().queueLetters
+
+  @Option(help: "Octets of the letters that wait for other hosts.")
+  var queueOctets = MailLimits().queueOctets
+
+  @Option(help: "Octets of one mailbox's mail; letters beyond are put off. With --catch, of all that is kept.")
+  var mailboxOctets = MailLimits().mailboxOctets
+
   @Flag(help: "Take passwords without TLS also on addresses that others may listen to.")
   var insecurePasswords = false
 
@@ -53,6 +62,11 @@ struct MailCommand: ServiceCommand {
     if domain.isEmpty && !catches { throw ValidationError("--domain NAME is needed (or --catch)") }
     if keep < 1 { throw ValidationError("--keep must be at least 1") }
     if sizeLimit < 1024 { throw ValidationError("--size-limit must be at least 1024") }
+    for (name, value) in [
+      ("queue-letters", queueLetters), ("queue-octets", queueOctets), ("mailbox-octets", mailboxOctets),
+    ] where value < 1 {
+      throw ValidationError("--\(name) must be at least 1")
+    }
   }
 
   func run() throws {
@@ -62,9 +76,14 @@ struct MailCommand: ServiceCommand {
 
   private var settings: MailSettings {
     let name = hostname ?? domain.first.map { "mail.\($0)" } ?? "mail.localhost"
+    var limits = MailLimits()
+    limits.smtp.size = sizeLimit
+    limits.queueLetters = queueLetters
+    limits.queueOctets = queueOctets
+    limits.mailboxOctets = mailboxOctets
     return MailSettings(
       hostname: name.lowercased(), domains: domain.map { $0.lowercased() }, catchMode: catches ? keep : nil,
-      sizeLimit: sizeLimit)
+      limits: limits)
   }
 
   private func start(_ service: Service) async throws {
@@ -76,9 +95,13 @@ struct MailCommand: ServiceCommand {
       directory: try service.dataDirectory().path, settings: settings, pool: pool,
       passwords: try .scrypt(in: service.passwordPool), now: { clock.now.seconds })
     service.onReady("store") { try await store.check() }
-    service.onReset { try await store.reset() }
+    let sessions = SessionRegistry(limits: settings.limits.sessions)
+    service.onReset {
+      try await store.reset()
+      await sessions.endAll(.reset)
+    }
     service.onBackup { try await store.backUp(to: $0) }
-    service.onDrain { try? await pool.run { store.database.close() } }
+    service.onClose { try? await pool.run { store.database.close() } }
 
     let counters = MailCounters(service.metrics)
     if !catches {
@@ -86,20 +109,23 @@ struct MailCommand: ServiceCommand {
       relay.port = relayPort
       relay.source = smtp.first?.ip
       relay.own = smtp
+      relay.limits = settings.limits.relay
       try await MailRelay.start(service, store, relay, counters, resolver: resolver)
     }
-    MailAPI(store: store, requireAdmin: { try service.access.requireAdmin($0) }).register(on: service.router)
+    let room = LetterRoom(limit: settings.limits.letterRoom)
+    let desk = LoginDesk(
+      store: store, gate: LoginGate(limits: settings.limits.logins), counters: counters, log: service.log)
+    MailAPI(store: store, desk: desk, room: room, requireAdmin: { try service.access.requireAdmin($0) })
+      .register(on: service.router)
 
-    let sessions = SessionRegistry()
-    let desk = LoginDesk(store: store, counters: counters, log: service.log)
     let smtpDoor = SMTPService(
-      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, desk: desk,
+      store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, room: room, desk: desk,
       counters: counters, log: service.log)
     var submissionDoor = smtpDoor
     submissionDoor.isSubmission = true
     let pop3Door = POP3Service(
-      store: store, locks: MailboxLocks(), forcesPasswords: insecurePasswords, sessions: sessions, desk: desk,
-      counters: counters, log: service.log)
+      store: store, locks: MailboxLocks(), forcesPasswords: insecurePasswords, sessions: sessions, room: room,
+      desk: desk, counters: counters, log: service.log)
     var doors = Doors(service: service, sessions: sessions)
     let (incoming, handingIn) = (smtpDoor, submissionDoor)
     try doors.open("smtp", smtp) { incoming.open($0, on: $1) }

@@ -37,7 +37,7 @@ import ServiceKit
       service.onReady("database") { try await database.database.probe() }
       service.onReset { try await keeper.reset() }
       service.onBackup { try await database.database.backup(to: $0 + "/nameserver.sqlite") }
-      service.onDrain { try? await service.pool.run { database.database.close() } }
+      service.onClose { try? await service.pool.run { database.database.close() } }
       service.onDrain { for loop in loops { await loop.drain() } }
     }
   }

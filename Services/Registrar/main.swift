@@ -47,10 +47,8 @@ struct RegistrarCommand: ServiceCommand {
         try await store.reset()
         await publisher.setAlarm()
       }
-      service.onDrain {
-        await publisher.stop()
-        _ = try? await service.pool.run { store.database.close() }
-      }
+      service.onDrain { await publisher.stop() }
+      service.onClose { _ = try? await service.pool.run { store.database.close() } }
       service.loop.spawn { await publisher.run() }
     }
   }

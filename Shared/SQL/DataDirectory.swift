@@ -57,7 +57,7 @@ public final class DataDirectory: Sendable {
 }
 
 /// Creates a directory and those above it (mode 0700), durably.
-private func createDirectory(_ path: String) throws(SQLError) {
+func createDirectory(_ path: String) throws(SQLError) {
   if unsafe mkdir(path, 0o700) == 0 { return try syncDirectory(of: path) }
   switch errno {
   case EEXIST: return

@@ -25,6 +25,13 @@ public enum DurableFile {
     return true
   }
 
+  /// Makes a directory and those above it if need be (mode 0700). Its name lasts also where it was made in a run that ended before
+  /// the disk had it.
+  public static func makeDirectory(_ path: String) throws(SQLError) {
+    try createDirectory(path)
+    try syncDirectory(of: path)
+  }
+
   /// Renames a file, or a directory whose names are made durable first.
   public static func move(_ path: String, to name: String) throws(SQLError) {
     try syncFile(path)

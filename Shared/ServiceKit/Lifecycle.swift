@@ -7,8 +7,8 @@ final class Lifecycle: Sendable {
 
   private struct State {
     var checks: [(name: String, check: Check)] = []
-    var signals: [@Sendable () -> Void] = []
     var drains: [Step] = []
+    var closings: [Step] = []
     var resets: [@Sendable () async throws -> Void] = []
     var backups: [@Sendable (String) async throws -> Void] = []
     var isStarted = false
@@ -18,8 +18,8 @@ final class Lifecycle: Sendable {
   private let state = Lock(State())
 
   func add(check name: String, _ check: @escaping Check) { state.withLock { $0.checks.append((name, check)) } }
-  func add(signal: @escaping @Sendable () -> Void) { state.withLock { $0.signals.append(signal) } }
   func add(drain: @escaping Step) { state.withLock { $0.drains.append(drain) } }
+  func add(closing: @escaping Step) { state.withLock { $0.closings.append(closing) } }
   func add(reset: @escaping @Sendable () async throws -> Void) { state.withLock { $0.resets.append(reset) } }
   func add(backup: @escaping @Sendable (String) async throws -> Void) { state.withLock { $0.backups.append(backup) } }
 
@@ -42,16 +42,25 @@ final class Lifecycle: Sendable {
     return nil
   }
 
-  /// Runs the drains, the last added first. False when another call has begun already.
-  func drain() async -> Bool {
-    let steps: (signals: [@Sendable () -> Void], drains: [Step])? = state.withLock { state in
+  /// Runs all drains side by side, so that the slowest says how long it takes, and not their sum; then, when they are over or
+  /// their time is, the closings, the last added first. False when another call has begun already.
+  func drain(within limit: Duration, on loop: EventLoop) async -> Bool {
+    let steps: (drains: [Step], closings: [Step])? = state.withLock { state in
       guard !state.isDraining else { return nil }
       state.isDraining = true
-      return (state.signals, state.drains)
+      return (state.drains, state.closings)
     }
-    guard let (signals, drains) = steps else { return false }
-    for signal in signals { signal() }
-    for step in drains.reversed() { await step() }
+    guard let (drains, closings) = steps else { return false }
+    let left = Lock(drains.count)
+    for step in drains {
+      loop.spawn {
+        await step()
+        left.withLock { $0 -= 1 }
+      }
+    }
+    let deadline = Instant.current + limit
+    while left.withLock({ $0 > 0 }) && Instant.current < deadline { await loop.sleep(for: .milliseconds(5)) }
+    for step in closings.reversed() { await step() }
     return true
   }
 

@@ -52,14 +52,14 @@ public final class Service: Sendable {
     lifecycle.add(check: name, check)
   }
 
-  /// Done when the service stops, before what was there earlier is taken down.
+  /// Done when the service stops, side by side with all other drains: what is under way ends.
   public func onDrain(_ step: @escaping @Sendable () async -> Void) { lifecycle.add(drain: step) }
+
+  /// Done when the drains are over, or their six and a half seconds: what they need is closed, the last added first.
+  public func onClose(_ step: @escaping @Sendable () async -> Void) { lifecycle.add(closing: step) }
 
   /// Done by `POST /v1/reset` in a lab: back to the state of the first start.
   public func onReset(_ step: @escaping @Sendable () async throws -> Void) { lifecycle.add(reset: step) }
-
-  /// Called when the service is told to stop, before it drains: whoever waits for news shall answer without them.
-  public func onStop(_ signal: @escaping @Sendable () -> Void) { lifecycle.add(signal: signal) }
 
   /// Done by `POST /v1/backup`: writes what the service keeps to a new directory.
   public func onBackup(_ step: @escaping @Sendable (String) async throws -> Void) { lifecycle.add(backup: step) }
@@ -236,7 +236,7 @@ public final class Service: Sendable {
   /// Drains within eight seconds and ends the process.
   private func stop(status: Int32) async {
     let deadline = loop.after(.seconds(8)) { Service.exit(status) }
-    guard await lifecycle.drain() else { return }
+    guard await lifecycle.drain(within: .milliseconds(6500), on: loop) else { return }
     await client.close()
     loop.cancel(deadline)
     log.info("stopped")

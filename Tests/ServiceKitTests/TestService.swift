@@ -40,7 +40,7 @@ final class TestService: Sendable {
   }
 
   func stop() async {
-    _ = await service.lifecycle.drain()
+    _ = await service.lifecycle.drain(within: .seconds(6), on: service.loop)
     await service.client.close()
     service.loop.stop()
   }

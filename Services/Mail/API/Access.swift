@@ -1,12 +1,14 @@
 import EventLoop
 import HTTPServer
 import HTTPWire
+import MailWire
 import Octets
 import ServiceKit
 
 /// Who asks: the administrator by bearer token, the owner of a mailbox by its address and password.
 struct MailAccess: Sendable {
   let store: Store
+  let desk: LoginDesk
   /// Throws where a request does not carry the administrator's token.
   let admin: @Sendable (Request) throws -> Void
 
@@ -15,30 +17,30 @@ struct MailAccess: Sendable {
     case owner(MailboxRecord)
   }
 
-  /// - Throws: 401 for credentials that are missing or wrong.
+  /// - Throws: 401 for credentials that are missing or wrong, 429 where too many were.
   func caller(_ request: Request) async throws -> Caller {
     guard let (user, password) = MailAccess.basic(request) else {
       try admin(request)
       return .admin
     }
-    let mailbox: MailboxRecord?
-    do {
-      mailbox = try await store.authenticate(user, password: password)
-    } catch is IOError {
-      throw Problem(503, "Too many passwords are being checked already.", retryAfter: 1)
+    switch await desk.openMailbox(user, password, from: request.peer.ip) {
+    case .mailbox(let mailbox): return .owner(mailbox)
+    case .denied, .anyone: throw Unauthorized("The address or the password is wrong.")
+    case .tooMany:
+      let pause = Int(desk.gate.pause.components.seconds)
+      throw Problem(429, "Too many wrong passwords came from your address.", retryAfter: pause)
+    case .failed: throw Problem(503, "The password can't be checked now.", retryAfter: 1)
     }
-    guard let mailbox else { throw Unauthorized("The address or the password is wrong.") }
-    return .owner(mailbox)
   }
 
   /// The mailbox of the path, for its owner or the administrator.
   ///
-  /// - Throws: 401, 403 for another's mailbox, 404 where there is none.
+  /// - Throws: 401 and 429, 403 for another's mailbox, 404 where there is none.
   func mailbox(_ request: Request) async throws -> MailboxRecord {
     let address = request.parameter("address")
     switch try await caller(request) {
     case .owner(let mailbox):
-      guard mailbox.address.utf8.equalsIgnoringASCIICase(address.utf8) else {
+      guard store.complete(address)?.folded == MailAddress(mailbox.address)?.folded else {
         throw Problem(403, "\(mailbox.address) may only see its own mailbox.")
       }
       return mailbox

@@ -16,12 +16,23 @@ extension Response {
 
   static func notModified(_ tag: String) -> Response { Response(.notModified).tagged(tag) }
 
-  /// What a letter brought, as a file to save: it never runs as a page of this host.
-  static func download(_ content: [UInt8], type: String, fileName: String) -> Response {
-    Response.octets(content, type: type)
-      .with("content-disposition", "attachment; filename*=UTF-8''\(PercentEncoding.encode(fileName))")
-      .with("x-content-type-options", "nosniff")
-      .with("content-security-policy", "sandbox; default-src 'none'")
+  /// What a letter brought, as a file to save: it never runs as a page of this host. It is read as the client takes it.
+  /// - Parameter room: held until then.
+  static func download(_ content: LetterReader, type: String, fileName: String, holding room: RoomLease? = nil)
+    -> Response
+  {
+    Response.stream(type: type, length: content.size) { writer in
+      var offset = 0
+      while offset < content.size {
+        let piece = try await content.read(from: offset)
+        try await writer.write(piece)
+        offset += piece.count
+      }
+      withExtendedLifetime(room) {}
+    }
+    .with("content-disposition", "attachment; filename*=UTF-8''\(PercentEncoding.encode(fileName))")
+    .with("x-content-type-options", "nosniff")
+    .with("content-security-policy", "sandbox; default-src 'none'")
   }
 
   func tagged(_ tag: String) -> Response { with("etag", EntityTag(tag).description) }

@@ -72,15 +72,20 @@ extension Request {
     return Int64(id)
   }
 
-  /// The revision that If-Match demands, once it is known which the resource has.
-  ///
-  /// - Throws: 412 where it is another.
-  func demandedRevision(_ current: Int64) throws(Problem) -> Int64? {
+  /// What If-Match demands of the resource when it is changed; nil where it demands nothing.
+  func demand<Record: Tagged>() -> Demand<Record>? {
     guard head.firstField("if-match") != nil else { return nil }
-    guard head.precondition(Validators(entityTag: EntityTag("\(current)"))) == .proceed else {
-      throw Problem(412, "It was changed since; read it again.")
+    let head = head
+    return { record in
+      guard head.precondition(Validators(entityTag: EntityTag(record.tag))) == .proceed else { throw StoreError.stale }
     }
-    return current
+  }
+
+  /// - Throws: 400 for a query parameter that is none of these: passed over, it would not narrow what it was to narrow.
+  func takes(only names: Set<String>) throws(Problem) {
+    for (name, _) in head.queryItems where !names.contains(name) {
+      throw Problem(400, "\(name) is no query parameter here.", field: name)
+    }
   }
 
   /// Whether the client has this state already (If-None-Match).
@@ -105,6 +110,12 @@ extension Problem {
     case .noSuchFolder:
       field.isEmpty ? notFound("such folder") : invalid(field: field, "is not a folder of this mailbox")
     case .noSuchMessage: notFound("such message")
+    case .noSuchLetter: notFound("such letter")
+    case .reset: notFound("such thing any more")
+    case .noDraft: Problem(409, "It is no draft: what was sent or came in stays as it is.")
+    case .tooManyFolders(let limit): Problem(409, "A mailbox has at most \(limit) folders.")
+    case .mailboxFull(let address): Problem(507, "The mailbox \(address) is full.")
+    case .queueFull: Problem(507, "Too many letters wait for other hosts already.")
     case .domainInUse: Problem(409, "The domain still has mailboxes; delete them first.")
     case .exists: Problem(409, "It exists already.")
     case .folderProtected: Problem(409, "INBOX, Sent, Drafts and Trash stay.")

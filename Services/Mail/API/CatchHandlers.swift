@@ -42,7 +42,7 @@ extension MailAPI {
   func deleteCaught(_ request: Request) async throws -> Response {
     try access.caught(request)
     let id = try request.id()
-    try await asking { try await store.delete(Store.catchMailbox, id, ifRevision: nil) }
+    try await asking { try await store.delete(Store.catchMailbox, id, demand: request.demand()) }
     return .empty()
   }
 
@@ -56,36 +56,25 @@ extension MailAPI {
     return try await attachment(request, Store.catchMailbox)
   }
 
-  /// Requests that wait at a time.
-  static let waitingLimit = 1000
-
-  /// Looks again after each letter, until something is found or the time is over.
+  /// Looks again after each letter, until something is found, the time is over or the service stops.
   private func patiently(
     _ loop: EventLoop, _ limit: Duration, _ look: @Sendable () async throws -> [MessageRecord]
   ) async throws -> [MessageRecord] {
-    guard
-      waiting.withLock({ count in
-        defer { count += 1 }
-        return count < MailAPI.waitingLimit
-      })
-    else {
-      waiting.withLock { $0 -= 1 }
-      throw Problem(503, "Too many are waiting for letters already.", retryAfter: 1)
-    }
     let bell = Bell()
+    guard waiters.enter(bell) else { throw Problem(503, "Too many are waiting for letters already.", retryAfter: 1) }
     let subscription = store.feed.subscribe { change in
       if case .delivered = change { bell.ring() }
     }
     defer {
       store.feed.unsubscribe(subscription)
-      waiting.withLock { $0 -= 1 }
+      waiters.leave(bell)
     }
     let end = loop.now + limit
     while true {
       // Listening began before this look, so no letter slips between the two.
       let records = try await look()
       let now = loop.now
-      if !records.isEmpty || now >= end { return records }
+      if !records.isEmpty || now >= end || waiters.isClosed { return records }
       await bell.wait(on: loop, for: end.since(now))
     }
   }

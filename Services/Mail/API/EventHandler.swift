@@ -36,7 +36,7 @@ extension MailAPI {
 
   private func rendered(_ event: EventHub.Event) async throws -> ServerSentEvent {
     let name: String
-    var view: EventView
+    var view = EventView()
     switch event.change {
     case .delivered(let mailbox, let message):
       name = "message.delivered"
@@ -50,6 +50,8 @@ extension MailAPI {
     case .queue(let letter):
       name = "queue.changed"
       view = EventView(letter: letter, url: "/v1/queue/\(letter)")
+    case .reset:
+      name = "reset"
     }
     return ServerSentEvent(id: "\(event.id)", event: name, data: try JSON.encode(view))
   }

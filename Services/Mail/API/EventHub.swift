@@ -9,11 +9,6 @@ final class EventHub: Sendable {
     var change: Change
   }
 
-  /// Events that are kept for who comes back, and that a slow listener may be behind.
-  static let kept = 1000
-  /// Listeners at a time.
-  static let listenerLimit = 1000
-
   /// One who listens.
   final class Listener: Sendable {
     private struct State {
@@ -28,16 +23,18 @@ final class EventHub: Sendable {
     let bell = Bell()
     /// The mailbox whose events are told; nil for all.
     let mailbox: Int64?
+    private let kept: Int
 
-    fileprivate init(mailbox: Int64?, missed: Int64?) {
+    fileprivate init(mailbox: Int64?, missed: Int64?, kept: Int) {
       self.mailbox = mailbox
       self.missed = missed
+      self.kept = kept
     }
 
     fileprivate func tell(_ event: Event) {
-      if let mailbox, event.change.mailbox != mailbox { return }
+      guard event.change.concerns(mailbox) else { return }
       state.withLock { state in
-        if state.waiting.count < EventHub.kept { state.waiting.append(event) } else { state.isBehind = true }
+        if state.waiting.count < kept { state.waiting.append(event) } else { state.isBehind = true }
       }
       bell.ring()
     }
@@ -59,12 +56,14 @@ final class EventHub: Sendable {
   }
 
   private let state: Lock<State>
+  private let limits: MailLimits
   /// The id before the first event's.
   private let origin: Int64
 
   /// - Parameter start: the id of the first event. The system's time in microseconds is greater than any id of an earlier run,
   ///   since a run has no more than one event a microsecond; the world's clock would not do, for it can be set back.
-  init(feed: ChangeFeed, start: Int64) {
+  init(feed: ChangeFeed, start: Int64, limits: MailLimits = MailLimits()) {
+    self.limits = limits
     origin = start - 1
     state = Lock(State(next: start))
     _ = feed.subscribe { [weak self] in self?.publish($0) }
@@ -81,7 +80,9 @@ final class EventHub: Sendable {
     state.withLock { state in
       let event = Event(id: state.next, change: change)
       state.next += 1
-      if state.events.count == EventHub.kept { state.events.removeFirst() }
+      // What was before a reset is gone, and its numbers mean something else.
+      if case .reset = change { state.events = [] }
+      if state.events.count == limits.events { state.events.removeFirst() }
       state.events.append(event)
       for listener in state.listeners.values { listener.tell(event) }
     }
@@ -92,11 +93,11 @@ final class EventHub: Sendable {
   /// An id of an earlier run, or one so old that events after it are forgotten, makes a listener that has `missed` some.
   func listen(after last: String?, mailbox: Int64?) -> Listener? {
     state.withLock { state in
-      guard state.listeners.count < EventHub.listenerLimit else { return nil }
+      guard state.listeners.count < limits.listeners else { return nil }
       let newest = state.next - 1
       let oldest = state.events.first?.id ?? state.next
       let known = last.flatMap { Int64($0) }.flatMap { max(origin, oldest - 1)...newest ~= $0 ? $0 : nil }
-      let listener = Listener(mailbox: mailbox, missed: last != nil && known == nil ? newest : nil)
+      let listener = Listener(mailbox: mailbox, missed: last != nil && known == nil ? newest : nil, kept: limits.events)
       if let known {
         for event in state.events where event.id > known { listener.tell(event) }
       }
@@ -111,11 +112,13 @@ final class EventHub: Sendable {
 }
 
 extension Change {
-  /// Nil for what is of the queue.
-  var mailbox: Int64? {
-    switch self {
-    case .delivered(let mailbox, _), .changed(let mailbox, _), .deleted(let mailbox, _): mailbox
-    case .queue: nil
+  /// Whether it is told to who listens to this mailbox; nil listens to everything.
+  fileprivate func concerns(_ listener: Int64?) -> Bool {
+    guard let listener else { return true }
+    return switch self {
+    case .delivered(let mailbox, _), .changed(let mailbox, _), .deleted(let mailbox, _): mailbox == listener
+    case .queue: false
+    case .reset: true
     }
   }
 }

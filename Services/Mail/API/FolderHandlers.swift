@@ -4,9 +4,6 @@ import ServiceKit
 
 /// `/v1/mailboxes/{address}/folders`
 extension MailAPI {
-  /// Folders of one mailbox.
-  static let folderLimit = 1000
-
   func listFolders(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     return try .encode(Page(items: try await sorted(mailbox).map(FolderView.init)))
@@ -15,12 +12,10 @@ extension MailAPI {
   func createFolder(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     let name = try await MailAPI.folderName(request)
-    guard try await store.folders(mailbox.id).count < MailAPI.folderLimit else {
-      throw Problem(409, "A mailbox has at most \(MailAPI.folderLimit) folders.")
-    }
     let folder = try await asking("name") { try await store.createFolder(mailbox.id, name) }
     return try .created(
-      FolderView(folder), at: "\(MailAPI.url(mailbox))/folders/\(PercentEncoding.encode(folder.name))")
+      FolderView(folder), at: "\(MailAPI.url(mailbox))/folders/\(PercentEncoding.encode(folder.name))"
+    ).tagged(folder.tag)
   }
 
   func getFolder(_ request: Request) async throws -> Response {
@@ -29,19 +24,23 @@ extension MailAPI {
     guard let folder = try await store.folders(mailbox.id).first(where: { $0.name == name }) else {
       throw Problem.notFound("folder \(name)")
     }
-    return try .encode(FolderView(folder))
+    return try request.unlessHeld(folder.tag) { try .encode(FolderView(folder)) }
   }
 
   func renameFolder(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     let name = try await MailAPI.folderName(request)
-    let folder = try await asking { try await store.renameFolder(mailbox.id, request.parameter("folder"), to: name) }
-    return try .encode(FolderView(folder))
+    let folder = try await asking {
+      try await store.renameFolder(mailbox.id, request.parameter("folder"), to: name, demand: request.demand())
+    }
+    return try .encode(FolderView(folder)).tagged(folder.tag)
   }
 
   func deleteFolder(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
-    try await asking { try await store.deleteFolder(mailbox.id, request.parameter("folder")) }
+    try await asking {
+      try await store.deleteFolder(mailbox.id, request.parameter("folder"), demand: request.demand())
+    }
     return .empty()
   }
 

@@ -8,56 +8,73 @@ struct MailAPI: Sendable {
   let store: Store
   let access: MailAccess
   let hub: EventHub
-  let waiting = Lock(0)
+  /// What letters may take of memory while they are sent or read here.
+  let room: LetterRoom
+  let waiters: Waiters
 
   /// - Parameter requireAdmin: throws where a request does not carry the administrator's token.
-  init(store: Store, requireAdmin: @escaping @Sendable (Request) throws -> Void) {
+  init(store: Store, desk: LoginDesk, room: LetterRoom, requireAdmin: @escaping @Sendable (Request) throws -> Void) {
     self.store = store
-    access = MailAccess(store: store, admin: requireAdmin)
-    hub = EventHub(feed: store.feed, start: EventHub.systemMicroseconds())
+    self.room = room
+    waiters = Waiters(limit: store.settings.limits.waiting)
+    access = MailAccess(store: store, desk: desk, admin: requireAdmin)
+    hub = EventHub(feed: store.feed, start: EventHub.systemMicroseconds(), limits: store.settings.limits)
   }
 
   var pool: BlockingPool { store.pool }
 
   func register(on router: Router) {
-    router.get("/v1/domains", listDomains)
-    router.post("/v1/domains", addDomain)
-    router.get("/v1/domains/{domain}", getDomain)
-    router.delete("/v1/domains/{domain}", removeDomain)
+    /// A route and the query parameters that it knows.
+    func on(
+      _ method: HTTPWire.Method, _ pattern: String, _ handler: @escaping Router.AsyncHandler,
+      query names: Set<String> = []
+    ) {
+      router.on(method, pattern) { request async throws in
+        try request.takes(only: names)
+        return try await handler(request)
+      }
+    }
+    let pages: Set = ["limit", "cursor"]
+    on(.get, "/v1/domains", listDomains, query: pages)
+    on(.post, "/v1/domains", addDomain)
+    on(.get, "/v1/domains/{domain}", getDomain)
+    on(.delete, "/v1/domains/{domain}", removeDomain)
 
-    router.get("/v1/mailboxes", listMailboxes)
-    router.post("/v1/mailboxes", createMailbox)
-    router.get("/v1/mailboxes/{address}", getMailbox)
-    router.patch("/v1/mailboxes/{address}", updateMailbox)
-    router.delete("/v1/mailboxes/{address}", deleteMailbox)
+    on(.get, "/v1/mailboxes", listMailboxes, query: pages.union(["domain"]))
+    on(.post, "/v1/mailboxes", createMailbox)
+    on(.get, "/v1/mailboxes/{address}", getMailbox)
+    on(.patch, "/v1/mailboxes/{address}", updateMailbox)
+    on(.delete, "/v1/mailboxes/{address}", deleteMailbox)
 
-    router.get("/v1/mailboxes/{address}/folders", listFolders)
-    router.post("/v1/mailboxes/{address}/folders", createFolder)
-    router.get("/v1/mailboxes/{address}/folders/{folder}", getFolder)
-    router.patch("/v1/mailboxes/{address}/folders/{folder}", renameFolder)
-    router.delete("/v1/mailboxes/{address}/folders/{folder}", deleteFolder)
+    on(.get, "/v1/mailboxes/{address}/folders", listFolders)
+    on(.post, "/v1/mailboxes/{address}/folders", createFolder)
+    on(.get, "/v1/mailboxes/{address}/folders/{folder}", getFolder)
+    on(.patch, "/v1/mailboxes/{address}/folders/{folder}", renameFolder)
+    on(.delete, "/v1/mailboxes/{address}/folders/{folder}", deleteFolder)
 
-    router.get("/v1/mailboxes/{address}/messages", listMessages)
-    router.post("/v1/mailboxes/{address}/messages", sendMessage)
-    router.get("/v1/mailboxes/{address}/messages/{id}", getMessage)
-    router.patch("/v1/mailboxes/{address}/messages/{id}", updateMessage)
-    router.delete("/v1/mailboxes/{address}/messages/{id}", deleteMessage)
-    router.get("/v1/mailboxes/{address}/messages/{id}/raw", getRawMessage)
-    router.get("/v1/mailboxes/{address}/messages/{id}/attachments/{number}", getAttachment)
+    on(.get, "/v1/mailboxes/{address}/messages", listMessages, query: pages.union(["folder", "q"]))
+    on(.post, "/v1/mailboxes/{address}/messages", sendMessage)
+    on(.get, "/v1/mailboxes/{address}/messages/{id}", getMessage)
+    on(.put, "/v1/mailboxes/{address}/messages/{id}", replaceDraft)
+    on(.patch, "/v1/mailboxes/{address}/messages/{id}", updateMessage)
+    on(.delete, "/v1/mailboxes/{address}/messages/{id}", deleteMessage)
+    on(.post, "/v1/mailboxes/{address}/messages/{id}/send", sendDraft)
+    on(.get, "/v1/mailboxes/{address}/messages/{id}/raw", getRawMessage)
+    on(.get, "/v1/mailboxes/{address}/messages/{id}/attachments/{number}", getAttachment)
 
-    router.get("/v1/queue", listQueue)
-    router.get("/v1/queue/{id}", getLetter)
-    router.delete("/v1/queue/{id}", deleteLetter)
-    router.get("/v1/queue/{id}/raw", getRawLetter)
-    router.post("/v1/queue/{id}/retry", retryLetter)
+    on(.get, "/v1/queue", listQueue, query: pages.union(["state"]))
+    on(.get, "/v1/queue/{id}", getLetter)
+    on(.delete, "/v1/queue/{id}", deleteLetter)
+    on(.get, "/v1/queue/{id}/raw", getRawLetter)
+    on(.post, "/v1/queue/{id}/retry", retryLetter)
 
-    router.get("/v1/messages", listCaught)
-    router.delete("/v1/messages", deleteAllCaught)
-    router.get("/v1/messages/{id}", getCaught)
-    router.delete("/v1/messages/{id}", deleteCaught)
-    router.get("/v1/messages/{id}/raw", getRawCaught)
-    router.get("/v1/messages/{id}/attachments/{number}", getCaughtAttachment)
+    on(.get, "/v1/messages", listCaught, query: pages.union(["to", "from", "subject", "q", "after", "wait"]))
+    on(.delete, "/v1/messages", deleteAllCaught)
+    on(.get, "/v1/messages/{id}", getCaught)
+    on(.delete, "/v1/messages/{id}", deleteCaught)
+    on(.get, "/v1/messages/{id}/raw", getRawCaught)
+    on(.get, "/v1/messages/{id}/attachments/{number}", getCaughtAttachment)
 
-    router.get("/v1/events", listenToEvents)
+    on(.get, "/v1/events", listenToEvents)
   }
 }

@@ -19,27 +19,27 @@ extension MailAPI {
     let mailbox = try await asking("address") {
       try await store.createMailbox(body.address, password: body.password)
     }
-    return try .created(MailboxView(mailbox), at: MailAPI.url(mailbox)).tagged("\(mailbox.revision)")
+    return try .created(MailboxView(mailbox), at: MailAPI.url(mailbox)).tagged(mailbox.tag)
   }
 
   func getMailbox(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
-    return try request.unlessHeld("\(mailbox.revision)") { try .encode(MailboxView(mailbox)) }
+    return try request.unlessHeld(mailbox.tag) { try .encode(MailboxView(mailbox)) }
   }
 
   func updateMailbox(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     let body = try await request.checked(MailboxChange.self)
     try MailAPI.check(password: body.password)
-    _ = try request.demandedRevision(mailbox.revision)
-    try await asking("password") { try await store.setPassword(mailbox.address, password: body.password) }
-    guard let changed = try await store.mailbox(mailbox.address) else { throw Problem.notFound("such mailbox") }
-    return try .encode(MailboxView(changed)).tagged("\(changed.revision)")
+    let changed = try await asking("password") {
+      try await store.setPassword(mailbox.address, password: body.password, demand: request.demand())
+    }
+    return try .encode(MailboxView(changed)).tagged(changed.tag)
   }
 
   func deleteMailbox(_ request: Request) async throws -> Response {
     try access.admin(request)
-    try await asking { try await store.deleteMailbox(request.parameter("address")) }
+    try await asking { try await store.deleteMailbox(request.parameter("address"), demand: request.demand()) }
     return .empty()
   }
 

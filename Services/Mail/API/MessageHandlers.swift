@@ -32,29 +32,19 @@ extension MailAPI {
     let change = try await request.checked(MessageChange.self)
     guard !change.isEmpty else { throw Problem.invalid(field: "", "has to change something") }
     let id = try request.id()
-    while true {
-      let record = try await found(mailbox.id, id)
-      let demanded = try request.demandedRevision(record.revision)
-      do {
-        let changed = try await store.update(
-          mailbox.id, id, flags: change.applied(to: record.flags), folder: change.folder,
-          ifRevision: demanded ?? record.revision)
-        return try .encode(MessageItem(changed)).tagged("\(changed.revision)")
-      } catch StoreError.stale where demanded == nil {
-        // Somebody else changed other flags in between, and they have to stay.
-        continue
-      } catch let error as StoreError {
-        throw Problem.from(error, field: error == .noSuchFolder ? "folder" : "")
-      }
+    do {
+      let changed = try await store.update(
+        mailbox.id, id, folder: change.folder, flags: { change.applied(to: $0) }, demand: request.demand())
+      return try .encode(MessageItem(changed)).tagged(changed.tag)
+    } catch let error as StoreError {
+      throw Problem.from(error, field: error == .noSuchFolder ? "folder" : "")
     }
   }
 
   func deleteMessage(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     let id = try request.id()
-    let record = try await found(mailbox.id, id)
-    let demanded = try request.demandedRevision(record.revision)
-    try await asking { try await store.delete(mailbox.id, id, ifRevision: demanded) }
+    try await asking { try await store.delete(mailbox.id, id, demand: request.demand()) }
     return .empty()
   }
 
@@ -68,45 +58,60 @@ extension MailAPI {
 
   // MARK: Shared with catch mode
 
-  func found(_ mailbox: Int64, _ id: Int64) async throws -> MessageRecord {
-    guard let record = try await store.message(mailbox, id) else { throw Problem.notFound("message \(id)") }
-    return record
+  func opened(_ mailbox: Int64, _ id: Int64) async throws -> (record: MessageRecord, letter: LetterReader) {
+    guard let found = try await store.open(mailbox, id) else { throw Problem.notFound("message \(id)") }
+    return found
   }
 
   /// A message taken apart.
   func show(_ request: Request, _ mailbox: Int64, below url: String) async throws -> Response {
     let id = try request.id()
-    let record = try await found(mailbox, id)
-    if request.has(EntityTag("\(record.revision)")) { return .notModified("\(record.revision)") }
-    guard let letter = try await store.raw(mailbox, id) else { throw Problem.notFound("message \(id)") }
+    let (record, letter) = try await opened(mailbox, id)
+    if request.has(EntityTag(record.tag)) { return .notModified(record.tag) }
+    let room = try takeRoom(for: letter.size)
+    let content = try await letter.whole()
     // A large letter takes its time, which the loop's other connections have not.
-    let body = try await pool.run { try JSON.encode(MessageView(record, letter, url: "\(url)/messages/\(id)")) }
-    return Response.json(body).tagged("\(record.revision)")
+    let body = try await pool.run { try JSON.encode(MessageView(record, content, url: "\(url)/messages/\(id)")) }
+    withExtendedLifetime(room) {}
+    return Response.json(body).tagged(record.tag)
   }
 
-  /// A message octet by octet; it never changes.
+  /// A message octet by octet.
   func raw(_ request: Request, _ mailbox: Int64) async throws -> Response {
     let id = try request.id()
-    let tag = "raw-\(id)"
-    guard try await store.message(mailbox, id) != nil else { throw Problem.notFound("message \(id)") }
-    if request.has(EntityTag(tag)) { return .notModified(tag) }
-    guard let letter = try await store.raw(mailbox, id) else { throw Problem.notFound("message \(id)") }
-    return Response.download(letter, type: "message/rfc822", fileName: "\(id).eml").tagged(tag)
+    let (record, letter) = try await opened(mailbox, id)
+    return request.unlessHeld(record.contentTag) {
+      .download(letter, type: "message/rfc822", fileName: "\(id).eml")
+    }
   }
 
   /// A decoded attachment.
   func attachment(_ request: Request, _ mailbox: Int64) async throws -> Response {
     let id = try request.id()
     guard let number = Int(digits: request.parameter("number")) else { throw Problem.notFound("such attachment") }
-    guard let letter = try await store.raw(mailbox, id) else { throw Problem.notFound("message \(id)") }
+    let (record, letter) = try await opened(mailbox, id)
+    let room = try takeRoom(for: letter.size)
+    let content = try await letter.whole()
     let found = try await pool.run { () -> (content: [UInt8], type: String, name: String?)? in
-      let message = ParsedMessage(letter)
+      let message = ParsedMessage(content)
       guard let attachment = message.attachments.first(where: { $0.number == number }) else { return nil }
       return (message.content(of: attachment).octets, attachment.type, attachment.fileName)
     }
     guard let found else { throw Problem.notFound("attachment \(number) of message \(id)") }
-    let tag = "attachment-\(id)-\(number)"
-    if request.has(EntityTag(tag)) { return .notModified(tag) }
-    return Response.download(found.content, type: found.type, fileName: found.name ?? "\(id)-\(number)").tagged(tag)
+    return request.unlessHeld("\(record.contentTag)-\(number)") {
+      .download(
+        LetterReader(found.content), type: found.type, fileName: found.name ?? "\(id)-\(number)", holding: room)
+    }
+  }
+
+  /// Room for a letter of so many octets and what is made of it, each about as large: what was read, what it is decoded to, and
+  /// what is answered or stored.
+  ///
+  /// - Throws: 503 where the letters of others take all there is.
+  func takeRoom(for octets: Int) throws(Problem) -> RoomLease {
+    guard let lease = room.lease(3 * octets) else {
+      throw Problem(503, "Too many large letters are in memory already.", retryAfter: 1)
+    }
+    return lease
   }
 }

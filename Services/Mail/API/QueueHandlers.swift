@@ -18,35 +18,37 @@ extension MailAPI {
 
   func getLetter(_ request: Request) async throws -> Response {
     try access.admin(request)
-    let letter = try await foundLetter(request)
-    return try .encode(LetterView(letter, try await store.attempts(letter.id)))
+    let id = try request.id()
+    guard let (letter, attempts) = try await store.letterWithAttempts(id) else {
+      throw Problem.notFound("letter \(id)")
+    }
+    return try request.unlessHeld(letter.tag) { try .encode(LetterView(letter, attempts)) }
   }
 
   func getRawLetter(_ request: Request) async throws -> Response {
     try access.admin(request)
     let letter = try await foundLetter(request)
-    let tag = "letter-\(letter.id)"
-    guard let content = try await store.letterContent(letter.id) else {
+    guard let content = try await store.openLetter(letter) else {
       throw Problem(404, "Letter \(letter.id) is done and its body let go.")
     }
-    if request.has(EntityTag(tag)) { return .notModified(tag) }
-    return Response.download(content, type: "message/rfc822", fileName: "\(letter.id).eml").tagged(tag)
+    return request.unlessHeld("\(letter.epoch)-letter-\(letter.id)") {
+      .download(content, type: "message/rfc822", fileName: "\(letter.id).eml")
+    }
   }
 
   func retryLetter(_ request: Request) async throws -> Response {
     try access.admin(request)
+    let id = try request.id()
+    let isWaiting = try await asking { try await store.retryNow(id, demand: request.demand()) }
     let letter = try await foundLetter(request)
-    guard letter.state == .waiting, try await store.retryNow(letter.id) else {
-      throw Problem(409, "Letter \(letter.id) is done: \(letter.state.rawValue).")
-    }
-    let now = try await store.letter(letter.id) ?? letter
-    return try .accepted(LetterView(now), at: "/v1/queue/\(letter.id)")
+    guard isWaiting else { throw Problem(409, "Letter \(id) is done: \(letter.state.rawValue).") }
+    return try .accepted(LetterView(letter), at: "/v1/queue/\(id)").tagged(letter.tag)
   }
 
   func deleteLetter(_ request: Request) async throws -> Response {
     try access.admin(request)
     let id = try request.id()
-    guard try await store.deleteLetter(id) else { throw Problem.notFound("letter \(id)") }
+    try await asking { try await store.deleteLetter(id, demand: request.demand()) }
     return .empty()
   }
 

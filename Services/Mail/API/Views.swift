@@ -54,7 +54,7 @@ struct FolderView: Encodable {
 }
 
 struct SentView: Encodable {
-  /// The copy in Sent or Drafts.
+  /// The copy in Sent, or the draft.
   var id: Int64
   var messageId: String?
   var queued: Int64?
@@ -105,6 +105,8 @@ struct LetterView: Encodable {
   var expiresAt: WorldTime
   var size: Int
   var state: String
+  /// All of them; a list shows the first only.
+  var recipientCount: Int
   var recipients: [RecipientView]
   /// Only where one letter is shown.
   var attempts: [AttemptView]?
@@ -117,6 +119,7 @@ struct LetterView: Encodable {
     expiresAt = WorldTime(seconds: record.expiresAt)
     size = record.size
     state = record.state.rawValue
+    recipientCount = record.recipientCount
     recipients = record.recipients.map(RecipientView.init)
     self.attempts = attempts.map { $0.map(AttemptView.init) }
   }

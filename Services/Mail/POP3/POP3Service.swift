@@ -9,8 +9,7 @@ struct POP3Service: LineService {
   var locks: MailboxLocks
   /// Take passwords also where someone may listen.
   var forcesPasswords = false
-  /// RFC 1939 §3 wants ten minutes at least.
-  var idleLimit = Duration.seconds(600)
+  var idleLimit: Duration { store.settings.limits.pop3Silence }
   /// No letter comes in here.
   let letterLimit = Duration.zero
   var sessions: SessionRegistry
@@ -29,11 +28,14 @@ struct POP3Service: LineService {
       case .login(let user, let password):
         let login = await logIn(user, password, from: peer.address)
         return { $0.loggedIn(login) }
-      case .fetch(let mailbox, let message):
-        let content = await letter(message, of: mailbox)
-        return { $0.letter(content) }
-      case .delete(let mailbox, let messages):
-        let isDone = await delete(messages, of: mailbox)
+      case .open(let message, let mailbox, let epoch):
+        let letter = await open(message, of: mailbox, epoch)
+        return { $0.opened(letter) }
+      case .read(let letter, let offset):
+        let piece = await read(letter, from: offset)
+        return { $0.piece(piece) }
+      case .delete(let messages, let mailbox, let epoch):
+        let isDone = await delete(messages, of: mailbox, epoch)
         return { $0.deleted(isDone) }
       }
     }
@@ -50,10 +52,10 @@ struct POP3Service: LineService {
     }
     guard let lease = locks.lease(mailbox) else { return .locked }
     do {
-      let messages = try await store.inbox(mailbox)
-      // A number is used again after an older backup is restored, a number and its time are not.
-      let listed = messages.map { POP3Message(id: $0.id, size: $0.size, uid: "\($0.id).\($0.receivedAt)") }
-      return .opened(POP3Maildrop(mailbox: mailbox, messages: listed, lease: lease))
+      let (epoch, messages) = try await store.inbox(mailbox)
+      // A number is used again after a reset, or when an older backup is restored; with the epoch and its time it is not.
+      let listed = messages.map { POP3Message(id: $0.id, size: $0.size, uid: "\(epoch).\($0.id).\($0.receivedAt)") }
+      return .opened(POP3Maildrop(mailbox: mailbox, epoch: epoch, messages: listed, lease: lease))
     } catch {
       log.error("a mailbox could not be read", metadata: ["reason": "\(error)"])
       return .failed
@@ -61,19 +63,31 @@ struct POP3Service: LineService {
   }
 
   /// Nil where it is gone or can't be read.
-  private func letter(_ message: Int64, of mailbox: Int64) async -> [UInt8]? {
+  private func open(_ message: Int64, of mailbox: Int64, _ epoch: Int64) async -> LetterReader? {
     do {
-      return try await store.raw(mailbox, message)
+      return try await store.open(mailbox, message, epoch: epoch)?.letter
     } catch {
       log.error("a message could not be read", metadata: ["message": "\(message)", "reason": "\(error)"])
       return nil
     }
   }
 
-  private func delete(_ messages: [Int64], of mailbox: Int64) async -> Bool {
+  /// Nil where it can't be read.
+  private func read(_ letter: LetterReader, from offset: Int) async -> [UInt8]? {
     do {
-      try await store.delete(mailbox, all: messages, in: "INBOX")
+      return try await letter.read(from: offset)
+    } catch {
+      log.error("a message could not be read on", metadata: ["reason": "\(error)"])
+      return nil
+    }
+  }
+
+  private func delete(_ messages: [Int64], of mailbox: Int64, _ epoch: Int64) async -> Bool {
+    do {
+      try await store.delete(mailbox, all: messages, in: "INBOX", epoch: epoch)
       return true
+    } catch StoreError.reset {
+      return false
     } catch {
       log.error("messages could not be deleted", metadata: ["reason": "\(error)"])
       return false

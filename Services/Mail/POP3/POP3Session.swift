@@ -13,6 +13,8 @@ struct POP3Message: Sendable, Equatable {
 /// A mailbox that a session has for itself, as it was at the login.
 struct POP3Maildrop: Sendable {
   var mailbox: Int64
+  /// Of the store, when it was opened: after a reset the numbers mean something else.
+  var epoch: Int64 = 1
   var messages: [POP3Message]
   /// Letting go of it unlocks the mailbox.
   var lease: (any Sendable)?
@@ -34,10 +36,12 @@ enum POP3Login: Sendable {
 enum POP3Request: Sendable, Equatable {
   /// Check the password, lock the mailbox, list its INBOX; answer with `loggedIn(_:)`.
   case login(user: String, password: String)
-  /// Read the letter; answer with `letter(_:)`.
-  case fetch(mailbox: Int64, message: Int64)
+  /// Look for the letter; answer with `opened(_:)`.
+  case open(Int64, mailbox: Int64, epoch: Int64)
+  /// Read on in a letter; answer with `piece(_:)`.
+  case read(LetterReader, from: Int)
   /// Delete these for good; answer with `deleted(_:)`.
-  case delete(mailbox: Int64, messages: [Int64])
+  case delete([Int64], mailbox: Int64, epoch: Int64)
 }
 
 /// The server's side of one POP3 connection (RFC 1939 with CAPA of RFC 2449).
@@ -45,8 +49,10 @@ struct POP3Session: LineSession {
   enum Phase: Equatable {
     case greeting, authorization, transaction
     case loggingIn
-    /// A letter is fetched; the number of body lines wanted, nil for all.
-    case fetching(lines: Int?)
+    /// A letter is looked for; the number of body lines wanted, nil for all.
+    case opening(lines: Int?)
+    /// It is handed over piece by piece.
+    case fetching
     case updating
     case closed
   }
@@ -66,6 +72,7 @@ struct POP3Session: LineSession {
   private var user: String?
   private var maildrop: POP3Maildrop?
   private var marked: Set<Int> = []
+  private var handover: POP3Handover?
   private var errors = 0
   private(set) var mistakes = 0
   private var failedLogins = 0
@@ -95,7 +102,7 @@ struct POP3Session: LineSession {
       case .authorization, .transaction:
         guard let line = lines.next(limit: Self.lineLimit) else { return nil }
         command(line)
-      case .loggingIn, .fetching, .updating, .closed:
+      case .loggingIn, .opening, .fetching, .updating, .closed:
         return nil
       }
     }
@@ -127,12 +134,30 @@ struct POP3Session: LineSession {
   }
 
   /// The letter that was asked for; nil where it is gone, deleted by other means meanwhile.
-  mutating func letter(_ content: [UInt8]?) {
-    guard case .fetching(let wanted) = phase else { return }
-    phase = .transaction
-    guard let content else { return bad("[SYS/TEMP] the message can't be read any more") }
-    good(wanted == nil ? "\(content.count) octets" : "top of message follows")
-    actions.append(.reply(DotStuffer.encode(wanted.map { Self.top(content, lines: $0) } ?? content)))
+  mutating func opened(_ letter: LetterReader?) {
+    guard case .opening(let wanted) = phase else { return }
+    guard let letter else {
+      phase = .transaction
+      return bad("[SYS/TEMP] the message can't be read any more")
+    }
+    good(wanted == nil ? "\(letter.size) octets" : "top of message follows")
+    handover = POP3Handover(letter, lines: wanted)
+    phase = .fetching
+    actions.append(.ask(.read(letter, from: 0)))
+  }
+
+  /// The next octets of the letter; nil where they can't be read: then the client must not take what it has for all of it, and
+  /// there is no other way to say so than to go.
+  mutating func piece(_ octets: [UInt8]?) {
+    guard phase == .fetching, var letter = handover.take() else { return }
+    guard let octets else { return close() }
+    actions.append(.reply(letter.next(octets)))
+    if letter.isOver {
+      phase = .transaction
+    } else {
+      actions.append(.ask(.read(letter.letter, from: letter.offset)))
+      handover = letter
+    }
   }
 
   /// Whether the marked messages are gone.
@@ -248,8 +273,9 @@ struct POP3Session: LineSession {
 
   private mutating func fetch(_ index: Int, lines: Int?) {
     guard let maildrop else { return }
-    phase = .fetching(lines: lines)
-    actions.append(.ask(.fetch(mailbox: maildrop.mailbox, message: maildrop.messages[index].id)))
+    phase = .opening(lines: lines)
+    actions.append(
+      .ask(.open(maildrop.messages[index].id, mailbox: maildrop.mailbox, epoch: maildrop.epoch)))
   }
 
   /// The messages go only when all that was said before has been handed over: a client that asked for a letter and for
@@ -261,26 +287,8 @@ struct POP3Session: LineSession {
     }
     phase = .updating
     actions.append(.flush)
-    actions.append(
-      .ask(.delete(mailbox: maildrop.mailbox, messages: marked.sorted().map { maildrop.messages[$0].id })))
-  }
-
-  /// The header, the empty line and so many lines of the body (RFC 1939 §7, TOP).
-  static func top(_ letter: [UInt8], lines: Int) -> [UInt8] {
-    var left = lines
-    var start = 0
-    var inBody = false
-    while start < letter.count {
-      if inBody && left == 0 { return Array(letter[..<start]) }
-      guard let end = letter[start...].firstIndex(of: 0x0A) else { return letter }
-      if inBody {
-        left -= 1
-      } else if end - start == 1 && letter[start] == 0x0D {
-        inBody = true
-      }
-      start = end + 1
-    }
-    return letter
+    let messages = marked.sorted().map { maildrop.messages[$0].id }
+    actions.append(.ask(.delete(messages, mailbox: maildrop.mailbox, epoch: maildrop.epoch)))
   }
 
   // MARK: Replies
@@ -288,6 +296,7 @@ struct POP3Session: LineSession {
   private mutating func close() {
     phase = .closed
     maildrop = nil
+    handover = nil
     lines.drop()
     actions.append(.close)
   }

@@ -12,6 +12,7 @@ struct Parcel: Sendable {
   }
 
   var letter: Int64
+  var epoch: Int64 { recipients.first?.epoch ?? 0 }
   /// Nobody has decided about these yet.
   var recipients: [DueRecipient]
   /// What was said about it in this pass, by whichever host.
@@ -43,6 +44,8 @@ struct Parcel: Sendable {
 /// One pass over what is due for a domain.
 struct DeliveryRun: Sendable {
   var domain: String
+  /// What all of it was read in.
+  let epoch: Int64
   /// What no host has decided about yet.
   var parcels: [Parcel]
   /// What was found out since the last letter: part of the next one's dialogue.
@@ -65,6 +68,7 @@ struct DeliveryRun: Sendable {
 
   init(domain: String, parcels: [Parcel]) {
     self.domain = domain
+    epoch = parcels.first?.epoch ?? 0
     self.parcels = parcels
   }
 

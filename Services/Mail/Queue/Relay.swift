@@ -12,25 +12,7 @@ struct RelaySettings: Sendable {
   var source: IPAddress?
   /// Where this very service listens: a route that leads there is a loop.
   var own: [SocketAddress] = []
-  /// Domains that are served at the same time, as long as their hosts answer.
-  var parallel = 20
-  /// Domains whose hosts let us wait, beside those.
-  var slow = 500
-  /// Without a letter handed over for so long, a host is slow.
-  var slowAfter = Duration.seconds(10)
-  /// Recipients taken up at once for a domain.
-  var batch = 500
-  /// Recipients in one transaction (RFC 5321 §4.5.3.1.8: every server takes a hundred).
-  var recipients = 100
-  /// Addresses of a domain's hosts that are tried in one pass.
-  var addresses = 50
-  /// Octets of memory for the letters that are being handed over.
-  var room = 268_435_456
-  /// Seconds until a letter that found no room has its turn again.
-  var roomPause: Int64 = 60
-  var patience = SMTPPatience()
-  /// Before what could not be recorded is recorded again.
-  var pause = Duration.seconds(5)
+  var limits = RelayLimits()
 }
 
 /// Hands letters on: it takes what is due from the store, domain by domain, and writes down what became of it.
@@ -50,6 +32,11 @@ actor Relay {
   var room: RelayRoom
   /// For each domain that is served: when it fires, the domain's host is slow.
   private var timers: [String: TimerID] = [:]
+  /// The connections that are open.
+  var talks: [Int: RelayTalk] = [:]
+  var lastTalk = 0
+  /// Letters of an earlier epoch are nobody's any more.
+  private var epoch: Int64 = 0
   private var isScanning = false
   private var scansAgain = false
   var isStopping = false
@@ -69,26 +56,44 @@ actor Relay {
     self.loop = loop
     self.alarm = alarm
     random = store.settings.chance
-    slots = RelaySlots(quick: settings.parallel, slow: settings.slow)
-    room = RelayRoom(limit: settings.room)
+    slots = RelaySlots(quick: settings.limits.parallel, slow: settings.limits.slow)
+    room = RelayRoom(limit: settings.limits.room)
   }
 
   /// Begins to work, with what a former run left behind.
   func start() {
     subscription = store.feed.subscribe { [weak self] change in
-      guard case .queue = change, let self else { return }
-      self.loop.submit { self.assumeIsolated { $0.wake() } }
+      guard let self else { return }
+      switch change {
+      case .queue: self.loop.submit { self.assumeIsolated { $0.wake() } }
+      case .reset(let epoch): self.loop.submit { self.assumeIsolated { $0.abandon(before: epoch) } }
+      case .delivered, .changed, .deleted: break
+      }
     }
     wake()
   }
 
-  /// Takes up no more; returns when the transactions that run are over or the time is up.
+  /// Takes up no more, and hangs up wherever a letter's last octet has not left: that letter's turn comes after the next start.
+  /// Where it has, the answer decides whether the letter was taken: returns when all of those have come, or the time is up.
   func stop(within limit: Duration) async {
     isStopping = true
     if let subscription { store.feed.unsubscribe(subscription) }
+    drop { !$0.isHandedOver }
     let deadline = Instant.current + limit
-    while !slots.isEmpty && Instant.current < deadline { await loop.sleep(for: .milliseconds(20)) }
+    while talks.contains(where: \.value.isHandedOver) && Instant.current < deadline {
+      await loop.sleep(for: .milliseconds(20))
+    }
   }
+
+  /// The store was emptied: what is under way is of letters that are gone.
+  private func abandon(before epoch: Int64) {
+    self.epoch = epoch
+    drop { $0.epoch < epoch }
+    wake()
+  }
+
+  /// Whether nothing more is to be done for what was read in this epoch.
+  func isOver(_ epoch: Int64) -> Bool { isStopping || epoch < self.epoch }
 
   /// Something may be due.
   func wake() {
@@ -136,15 +141,16 @@ actor Relay {
   private func serve(_ domain: String) async {
     do {
       while !isStopping {
-        let due = try await store.due(domain, limit: settings.batch)
+        let due = try await store.due(domain, limit: settings.limits.batch)
         if due.isEmpty { break }
-        var run = DeliveryRun(domain: domain, parcels: Parcel.group(due, limit: settings.recipients))
+        var run = DeliveryRun(domain: domain, parcels: Parcel.group(due, limit: settings.limits.recipients))
         try await deliver(&run)
       }
     } catch {
       // Nothing was written down, so it stays due; a pause keeps this from spinning.
+      if isStopping { return }
       log.error("a delivery could not be recorded", metadata: ["domain": "\(domain)", "reason": "\(error)"])
-      await loop.sleep(for: settings.pause)
+      await loop.sleep(for: settings.limits.pause)
     }
     if let timer = timers.removeValue(forKey: domain) { loop.cancel(timer) }
     slots.leave(domain)
@@ -155,7 +161,7 @@ actor Relay {
   func watch(_ domain: String) {
     slots.takeBack(domain)
     if let timer = timers[domain] { loop.cancel(timer) }
-    timers[domain] = loop.after(settings.slowAfter) { [weak self] in
+    timers[domain] = loop.after(settings.limits.slowAfter) { [weak self] in
       self?.assumeIsolated { if $0.slots.setAside(domain) { $0.wake() } }
     }
   }

@@ -19,12 +19,12 @@ extension Relay {
       run.host = run.domain
       try await visit(address, &run)
     case .hosts(let hosts):
-      for host in hosts where !run.parcels.isEmpty && run.tried.count < settings.addresses {
+      for host in hosts where isOpen(run) {
         run.host = host
         run.address = ""
         switch await names.addresses(host) {
         case .records(let addresses) where !addresses.isEmpty:
-          for address in addresses where !run.parcels.isEmpty && run.tried.count < settings.addresses {
+          for address in addresses where isOpen(run) {
             try await visit(address, &run)
           }
         case .records, .noSuchName:
@@ -36,16 +36,22 @@ extension Relay {
         }
       }
     }
-    // What a stop leaves over was not tried; it is due at the next start.
-    if isStopping { return }
+    // What a stop leaves over was not tried, it is due at the next start; and what a reset leaves over is nothing.
+    if isOver(run.epoch) { return }
     let unreachable = DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 1), "no host of \(run.domain) could be reached")
     try await decideAll(&run, run.lastFailure ?? DeliveryRun.Failure(verdict: unreachable))
+  }
+
+  /// There is still something to hand over, and leave to try another address.
+  private func isOpen(_ run: DeliveryRun) -> Bool {
+    !run.parcels.isEmpty && run.tried.count < settings.limits.addresses && !isOver(run.epoch)
   }
 
   /// The look-ups of a pass belong to the trace of its first letter.
   private func names(for run: DeliveryRun) async -> NameLookup {
     guard store.settings.isTracing, let within = names.within, let first = run.parcels.first?.recipients.first,
-      let head = try? await store.content(of: first.body, atMost: 65_536), let trace = FieldNames(head).trace
+      let head = try? await store.content(of: first.body, epoch: first.epoch, atMost: 65_536),
+      let trace = FieldNames(head).trace
     else { return names }
     return within(trace)
   }
@@ -78,7 +84,7 @@ extension Relay {
     }
     var next = 0
     var drops = 0
-    while next < run.parcels.count, !isStopping, drops < Relay.dropLimit {
+    while next < run.parcels.count, !isOver(run.epoch), drops < settings.limits.drops {
       switch try await converse(target, from: &next, &run) {
       case .served: drops = 0
       case .dropped: drops += 1
@@ -96,9 +102,6 @@ extension Relay {
     case useless
   }
 
-  /// So often in a row a host may drop the connection before it is left alone.
-  private static let dropLimit = 3
-
   /// One connection.
   /// - Parameter next: the place of the first parcel that this address was not asked about.
   private func converse(
@@ -108,17 +111,19 @@ extension Relay {
     do throws(IOError) {
       connection = try await TCPConnection.connect(
         to: target, from: settings.source.flatMap { $0.isV4 == target.ip.isV4 ? $0 : nil }, on: loop,
-        timeout: settings.patience.connect)
+        timeout: settings.limits.patience.connect)
     } catch {
       run.note(DeliveryVerdict(.deferred, EnhancedStatus(4, 4, 1), "connecting to \(run.host) at \(target): \(error)"))
       return .useless
     }
     var session = SMTPClientSession(hostname: store.settings.hostname)
     session.remark("connected to \(run.host) at \(target)")
-    await advance(&session, connection) { $0.phase == .ready }
+    let talk = begin(connection, run.epoch)
+    defer { talks[talk] = nil }
+    await advance(&session, talk) { $0.phase == .ready }
     var result = Conversation.useless
     var isFirst = true
-    while session.phase == .ready, next < run.parcels.count, !isStopping {
+    while session.phase == .ready, next < run.parcels.count, !isOver(run.epoch) {
       guard let cost = room.take(letterOf: run.parcels[next].recipients[0].size) else {
         try await putAside(&next, &run)
         continue
@@ -128,7 +133,8 @@ extension Relay {
       run.remarks.append(isFirst ? session.takeDialogue() : Dialogue(["* on the same connection to \(run.host)"]))
       isFirst = false
       session.begin(consignment(run.parcels[next], content))
-      await advance(&session, connection) { $0.phase != .transaction }
+      await advance(&session, talk) { $0.phase != .transaction }
+      guard talks[talk] != nil else { return .useless }
       guard let verdicts = session.takeVerdicts() else { break }
       run.parcels[next].dialogue.append(run.remarks)
       run.parcels[next].dialogue.append(session.takeDialogue())
@@ -143,19 +149,22 @@ extension Relay {
         result = .dropped
       }
       try await take(verdicts, content, of: &next, &run)
+      talks[talk]?.isHandedOver = false
     }
+    guard talks[talk] != nil else { return .useless }
     run.remarks.append(session.takeDialogue())
     if let failure = session.failure { run.fail(failure) }
     session.quit()
-    await advance(&session, connection) { $0.phase == .closed }
+    if !isStopping { await advance(&session, talk) { $0.phase == .closed } }
     await connection.close()
     return result
   }
 
   /// Lets the session talk until it is where the caller wants it, or over.
   private func advance(
-    _ session: inout SMTPClientSession, _ connection: TCPConnection, until isThere: (SMTPClientSession) -> Bool
+    _ session: inout SMTPClientSession, _ talk: Int, until isThere: (SMTPClientSession) -> Bool
   ) async {
+    guard let connection = talks[talk]?.connection else { return session.disconnected("this host has hung up") }
     // The time runs from the command, or from the reply before, to the end of the reply: each octet of it does not begin it anew.
     var replies = session.replies
     var deadline: Instant?
@@ -166,8 +175,10 @@ extension Relay {
         do throws(IOError) {
           for start in stride(from: 0, to: output.count, by: Relay.blockSize) {
             try await connection.write(
-              Array(output[start..<min(output.count, start + Relay.blockSize)]), timeout: settings.patience.block)
+              Array(output[start..<min(output.count, start + Relay.blockSize)]), timeout: settings.limits.patience.block
+            )
           }
+          talks[talk]?.isHandedOver = session.awaitsVerdict
         } catch {
           // A host that has heard enough says so before it closes.
           if let octets = try? await connection.read(timeout: .zero), !octets.isEmpty { session.receive(octets) }
@@ -179,7 +190,7 @@ extension Relay {
         replies = session.replies
         deadline = nil
       }
-      let end = deadline ?? Instant.current + session.patience(settings.patience)
+      let end = deadline ?? Instant.current + session.patience(settings.limits.patience)
       deadline = end
       do throws(IOError) {
         let left = end.since(.current)
@@ -233,7 +244,7 @@ extension Relay {
       return
     }
     run.parcels.remove(at: next)
-    let time = now + settings.roomPause
+    let time = now + settings.limits.roomPause
     try await keep("a pause") { [store] in try await store.postpone(recipients, until: time) }
   }
 

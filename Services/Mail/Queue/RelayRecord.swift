@@ -70,7 +70,7 @@ extension Relay {
       verdicts.count == same.count ? text : "\(same.count) of \(verdicts.count): \(text)"
     }
     let result = AttemptResult(
-      letter: parcel.letter, at: now, host: run.host, address: run.address,
+      letter: parcel.letter, epoch: parcel.epoch, at: now, host: run.host, address: run.address,
       outcome: summary.sorted().joined(separator: "; ").cut(to: 4 * DeliveryVerdict.replyLimit),
       dialogue: parcel.dialogue.lines, recipients: outcomes,
       report: await report(parcel, failures, content, now))
@@ -86,7 +86,7 @@ extension Relay {
       } catch {
         if isStopping { throw error }
         log.error("an attempt can't be recorded yet", metadata: ["of": "\(what)", "reason": "\(error)"])
-        await loop.sleep(for: settings.pause)
+        await loop.sleep(for: settings.limits.pause)
       }
     }
   }
@@ -99,7 +99,9 @@ extension Relay {
   ) async -> Letter? {
     guard !failures.isEmpty, let first = parcel.recipients.first, !first.sender.isEmpty else { return nil }
     var original = content ?? []
-    if content == nil { original = (try? await store.content(of: first.body, atMost: Relay.reportedOctets)) ?? [] }
+    if content == nil {
+      original = (try? await store.content(of: first.body, epoch: first.epoch, atMost: Relay.reportedOctets)) ?? []
+    }
     return .report(
       failures, sender: first.sender, content: original, arrival: first.createdAt, host: store.settings.hostname,
       now: now, using: random)

@@ -102,6 +102,9 @@ struct SMTPClientSession: Sendable {
     }
   }
 
+  /// A letter was said to its end, and only the answer to it is left.
+  var awaitsVerdict: Bool { awaited.first == .letter }
+
   mutating func remark(_ text: String) { dialogue.append("* \(text)") }
 
   /// Begins a letter; only when `ready`.

@@ -47,6 +47,10 @@ enum StorageVerdict: Sendable, Equatable {
   case loop
   /// The mailbox of every recipient has gone since it was named.
   case nobodyLeft
+  /// The mailbox of every recipient that is left holds as much as it may.
+  case mailboxFull
+  /// As much waits for other hosts as may.
+  case queueFull
   /// The disk is full.
   case full
   /// Something else went wrong; the client may try again.

@@ -11,11 +11,8 @@ struct SMTPService: LineService {
   var isSubmission: Bool
   /// Take passwords also where someone may listen.
   var forcesPasswords = false
-  var limits = SMTPLimits()
-  /// RFC 5321 §4.5.3.2.7 wants five minutes at least.
-  var idleLimit = Duration.seconds(300)
-  /// The greatest letter, over a line of 80 kbit/s.
-  var letterLimit = Duration.seconds(3600)
+  var idleLimit: Duration { store.settings.limits.smtpSilence }
+  var letterLimit: Duration { store.settings.limits.letterTime }
   var sessions: SessionRegistry
   var room = LetterRoom()
   var desk: LoginDesk
@@ -24,13 +21,11 @@ struct SMTPService: LineService {
 
   func session(with peer: Peer) -> SMTPSession {
     let settings = store.settings
-    var limits = limits
-    limits.size = settings.sizeLimit
     return SMTPSession(
       hostname: settings.hostname,
       door: SMTPDoor(
         submission: isSubmission, passwordsAllowed: forcesPasswords || peer.isPrivate,
-        catchesAll: settings.catchMode != nil), limits: limits)
+        catchesAll: settings.catchMode != nil), limits: settings.limits.smtp)
   }
 
   func answer(_ request: SMTPRequest, of peer: Peer) -> LineAnswer<SMTPSession> {
@@ -68,6 +63,11 @@ struct SMTPService: LineService {
       return .accepted(note: accepted.queued.map { "queued as \($0)" } ?? "")
     } catch StoreError.unknownRecipient {
       return .nobodyLeft
+    } catch StoreError.mailboxFull {
+      return .mailboxFull
+    } catch StoreError.queueFull {
+      log.error("as many letters wait as may: one was put off")
+      return .queueFull
     } catch StoreError.full {
       log.error("the disk is full: a letter was put off")
       return .full

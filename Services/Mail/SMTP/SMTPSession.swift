@@ -145,6 +145,8 @@ struct SMTPSession: LineSession {
       good(250, "2.0.0", note.isEmpty ? "Message accepted for delivery" : "Message accepted for delivery (\(note))")
     case .loop: bad(554, "5.4.6", "Too many Received lines: this letter goes in circles")
     case .nobodyLeft: bad(550, "5.1.1", "There is no such mailbox here any more")
+    case .mailboxFull: bad(452, "4.2.2", "The mailbox is full; try again later")
+    case .queueFull: bad(452, "4.3.1", "Too many letters wait here for other hosts; try again later")
     case .full: bad(452, "4.3.1", "The disk is full; try again later")
     case .failed: bad(451, "4.3.0", "The letter could not be stored; try again later")
     }
@@ -156,6 +158,7 @@ struct SMTPSession: LineSession {
     case .silence: sayGoodbye("4.4.2", "nothing came for too long, closing connection")
     case .slowness: sayGoodbye("4.4.2", "the letter took too long, closing connection")
     case .shutdown: sayGoodbye("4.3.2", "is shutting down")
+    case .reset: sayGoodbye("4.3.2", "begins anew, connect again")
     case .hangUp: if phase != .closed { close() }
     }
   }

@@ -24,7 +24,8 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
   /// An answer to the session's request is due.
   private var isWaiting = false
   private var isFlushing = false
-  private var isStopping = false
+  /// Why the session shall end as soon as it owes nothing.
+  private var ending: LineEnding?
   private var hasPeerFinished = false
   private var isPaused = false
   private var isOver = false
@@ -76,8 +77,8 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
 
   func ended(_ error: IOError?) { finish() }
 
-  func shutDown() {
-    isStopping = true
+  func shutDown(_ reason: LineEnding) {
+    ending = ending ?? reason
     run()
   }
 
@@ -86,8 +87,8 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
   private func run() {
     guard !isOver else { return }
     work()
-    if isStopping || hasPeerFinished, !isWaiting, !isFlushing, !stream.isCongested {
-      session.end(isStopping ? .shutdown : .hangUp)
+    if ending != nil || hasPeerFinished, !isWaiting, !isFlushing, !stream.isCongested {
+      session.end(ending ?? .hangUp)
       work()
     }
     letterBegan = session.isReceiving ? letterBegan ?? loop.now : nil

@@ -50,6 +50,8 @@ enum LineEnding: Sendable {
   case slowness
   /// The service stops.
   case shutdown
+  /// The store was emptied: nothing that the session knows is there any more.
+  case reset
   /// The client said its last octet, or is gone.
   case hangUp
 }

@@ -24,6 +24,11 @@ struct LoginDesk: Sendable {
   /// Takes as long for a name that does not exist as for a wrong password.
   func logIn(_ user: String, _ password: String, from address: IPAddress) async -> Login {
     if store.settings.catchMode != nil { return .anyone }
+    return await openMailbox(user, password, from: address)
+  }
+
+  /// The same where only the owner of a mailbox will do, in catch mode too.
+  func openMailbox(_ user: String, _ password: String, from address: IPAddress) async -> Login {
     guard gate.isOpen(to: address) else { return .tooMany }
     do {
       if let mailbox = try await store.authenticate(user, password: password) { return .mailbox(mailbox) }

@@ -22,6 +22,9 @@ final class LoginGate: Sendable {
   private let limits: Limits
   private let state: Lock<State>
 
+  /// After so long an address that is turned away may try again.
+  var pause: Duration { limits.period * 2 }
+
   /// - Parameter now: a point of the monotonic clock, as in the other functions.
   init(limits: Limits = Limits(), now: Instant = .current) {
     self.limits = limits

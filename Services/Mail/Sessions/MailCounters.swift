@@ -18,7 +18,7 @@ struct MailCounters: Sendable {
     deferred = metrics.counter("mail_recipients_deferred_total", help: "Tries that ended in waiting for the next one.")
     bounced = metrics.counter("mail_recipients_failed_total", help: "Recipients given up, and reported to the sender.")
     mistakes = metrics.counter("mail_mistakes_total", help: "Commands and letters of SMTP and POP3 that made no sense.")
-    wrongPasswords = metrics.counter("mail_wrong_passwords_total", help: "Logins by SMTP and POP3 that failed.")
+    wrongPasswords = metrics.counter("mail_wrong_passwords_total", help: "Logins by SMTP, POP3 and REST that failed.")
     turnedAway = metrics.counter("mail_sessions_refused_total", help: "Connections over the limits.")
   }
 }

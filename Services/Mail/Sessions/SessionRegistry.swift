@@ -62,16 +62,21 @@ final class SessionRegistry: Sendable {
       state.isClosing = true
       return state.entries.values.map(\.session)
     }
-    for session in sessions { await session.shutDown() }
+    for session in sessions { await session.shutDown(.shutdown) }
     let deadline = Instant.current + limit
     while count > 0 && Instant.current < deadline { await loop.sleep(for: .milliseconds(20)) }
+  }
+
+  /// Ends every session that is open now, each after the answer it waits for; others may come. Returns when all are told.
+  func endAll(_ reason: LineEnding) async {
+    for session in state.withLock({ $0.entries.values.map(\.session) }) { await session.shutDown(reason) }
   }
 }
 
 /// An open session.
 protocol ClientSession: Actor {
   /// Says goodbye as soon as no answer is due.
-  func shutDown()
+  func shutDown(_ reason: LineEnding)
 }
 
 extension IPAddress {

@@ -1,4 +1,5 @@
 import Glibc
+import SQL
 
 /// Bodies too large for a row, one file each.
 ///
@@ -10,16 +11,16 @@ struct BodyFiles: Sendable {
 
   let directory: String
 
-  /// Why a file could not be written or read: errno.
+  /// Why files could not be read: errno.
   struct Failure: Error, CustomStringConvertible {
     var code: Int32
-    var isFull: Bool { code == ENOSPC || code == EDQUOT }
     var description: String { unsafe String(cString: strerror(code)) }
   }
 
-  init(directory: String) throws(Failure) {
+  /// Makes the directory if need be, durably: its name has to outlast a power cut as the files' names do.
+  init(directory: String) throws(SQLError) {
     self.directory = directory
-    guard unsafe mkdir(directory, 0o700) == 0 || errno == EEXIST else { throw Failure(code: errno) }
+    try DurableFile.makeDirectory(directory)
   }
 
   private func path(_ name: String) -> String { "\(directory)/\(name)" }
@@ -30,78 +31,27 @@ struct BodyFiles: Sendable {
   }
 
   /// Blocks until it is durable.
-  func write(_ content: [UInt8], as name: String) throws(Failure) {
-    let file = unsafe open(path(name), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-    guard file >= 0 else { throw Failure(code: errno) }
-    var failure: Int32 = 0
-    var written = 0
-    while written < content.count {
-      let count = unsafe content.withUnsafeBytes { octets in
-        unsafe Glibc.write(file, octets.baseAddress.unsafelyUnwrapped + written, octets.count - written)
-      }
-      if count > 0 {
-        written += count
-      } else if count < 0 && errno != EINTR {
-        failure = errno
-        break
-      }
-    }
-    if failure == 0 && fsync(file) != 0 { failure = errno }
-    if Glibc.close(file) != 0 && failure == 0 { failure = errno }
-    if failure == 0 { failure = syncDirectory() }
-    if failure != 0 {
-      unsafe unlink(path(name))
-      throw Failure(code: failure)
-    }
-  }
-
-  private func syncDirectory() -> Int32 {
-    let handle = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard handle >= 0 else { return errno }
-    defer { Glibc.close(handle) }
-    return fsync(handle) == 0 ? 0 : errno
+  /// - Throws: `SQLError`, `.full` where there is no room.
+  func write(_ content: [UInt8], as name: String) throws {
+    guard try DurableFile.create(path(name), with: content) else { throw Failure(code: EEXIST) }
   }
 
   /// Blocks. Nil where it is gone, or shorter than it has to be.
-  func read(_ name: String, size: Int) throws(Failure) -> [UInt8]? {
-    let file = unsafe open(path(name), O_RDONLY | O_CLOEXEC)
+  func open(_ name: String, size: Int = 0) throws(Failure) -> OpenBody? {
+    let file = unsafe Glibc.open(path(name), O_RDONLY | O_CLOEXEC)
     guard file >= 0 else {
       if errno == ENOENT { return nil }
       throw Failure(code: errno)
     }
-    defer { Glibc.close(file) }
-    return try Self.read(file, size: size)
+    let body = OpenBody(file)
+    // What is no file is not short: reading it says what it is.
+    return try body.size.map { $0 < size } == true ? nil : body
   }
 
   /// Blocks. All of a file, whatever its size; nil where it is gone.
   func read(_ name: String) throws(Failure) -> [UInt8]? {
-    let file = unsafe open(path(name), O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else {
-      if errno == ENOENT { return nil }
-      throw Failure(code: errno)
-    }
-    defer { Glibc.close(file) }
-    var status = stat()
-    guard unsafe fstat(file, &status) == 0 else { throw Failure(code: errno) }
-    return try Self.read(file, size: Int(status.st_size))
-  }
-
-  private static func read(_ file: Int32, size: Int) throws(Failure) -> [UInt8]? {
-    var content = [UInt8](repeating: 0, count: size)
-    var done = 0
-    while done < size {
-      let count = unsafe content.withUnsafeMutableBytes { octets in
-        unsafe Glibc.read(file, octets.baseAddress.unsafelyUnwrapped + done, size - done)
-      }
-      if count > 0 {
-        done += count
-      } else if count == 0 {
-        return nil
-      } else if errno != EINTR {
-        throw Failure(code: errno)
-      }
-    }
-    return content
+    guard let body = try open(name) else { return nil }
+    return try body.read(from: 0, count: try body.size ?? 0)
   }
 
   /// Blocks. A file that stays behind is swept at the next start.
@@ -124,5 +74,43 @@ struct BodyFiles: Sendable {
       if name != "." && name != ".." { names.append(name) }
     }
     return names
+  }
+}
+
+/// A body's file that is open: it can be read when its name is gone.
+final class OpenBody: Sendable {
+  private let descriptor: Int32
+
+  fileprivate init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+  deinit { close(descriptor) }
+
+  /// In octets; nil where it is no file.
+  fileprivate var size: Int? {
+    get throws(BodyFiles.Failure) {
+      var status = stat()
+      guard unsafe fstat(descriptor, &status) == 0 else { throw BodyFiles.Failure(code: errno) }
+      return status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
+    }
+  }
+
+  /// Blocks. So many octets.
+  /// - Throws: also where the file ends before.
+  func read(from offset: Int, count: Int) throws(BodyFiles.Failure) -> [UInt8] {
+    var content = [UInt8](repeating: 0, count: count)
+    var done = 0
+    while done < count {
+      let read = unsafe content.withUnsafeMutableBytes { octets in
+        unsafe pread(descriptor, octets.baseAddress.unsafelyUnwrapped + done, count - done, off_t(offset + done))
+      }
+      if read > 0 {
+        done += read
+      } else if read == 0 {
+        throw BodyFiles.Failure(code: EIO)
+      } else if errno != EINTR {
+        throw BodyFiles.Failure(code: errno)
+      }
+    }
+    return content
   }
 }

@@ -17,7 +17,22 @@ struct MailboxRecord: Sendable, Equatable {
   var createdAt: Int64
   /// Grows with each change of the mailbox itself (its password), for ETag.
   var revision: Int64
+  var epoch: Int64
 }
+
+/// A record that has a state of its own, for ETag. A tag never comes back with another state: ids and revisions begin anew with
+/// each reset, and the epoch says which reset they belong to.
+protocol Tagged: Sendable {
+  /// What stands between the quotes of the ETag.
+  var tag: String { get }
+}
+
+extension MailboxRecord: Tagged {
+  var tag: String { "\(epoch)-\(revision)" }
+}
+
+/// A condition on a record, asked in the transaction that changes it; throws `StoreError.stale` where it does not hold.
+typealias Demand<Record> = @Sendable (Record) throws -> Void
 
 /// A folder of a mailbox.
 struct FolderRecord: Sendable, Equatable {
@@ -30,6 +45,11 @@ struct FolderRecord: Sendable, Equatable {
   var uidNext: Int64
   var total: Int
   var unread: Int
+}
+
+extension FolderRecord: Tagged {
+  /// A folder's number is never used again, over resets neither, and what is shown of it is these.
+  var tag: String { "\(id)-\(uidNext)-\(total)-\(unread)" }
 }
 
 /// What a person did with a message.
@@ -57,7 +77,7 @@ struct Summary: Sendable, Equatable {
 
 /// A message in a folder.
 struct MessageRecord: Sendable, Equatable {
-  /// Stays the same when the message moves; never used again.
+  /// Stays the same when the message moves; never used again before a reset.
   var id: Int64
   var mailbox: Int64
   var folder: String
@@ -72,8 +92,19 @@ struct MessageRecord: Sendable, Equatable {
   /// The envelope's recipients.
   var recipients: [String]
   var summary: Summary
-  /// Grows with each change of flags or folder, for ETag.
+  /// Grows with each change of flags, folder or a draft's content, for ETag.
   var revision: Int64
+  var epoch: Int64 = 1
+  /// Its content: another number, another content.
+  var body: Int64 = 0
+  /// It came in by mail and was not put here.
+  var isDelivered = true
+}
+
+extension MessageRecord: Tagged {
+  var tag: String { "\(epoch)-\(revision)" }
+  /// The tag of its octets, and of what is taken out of them.
+  var contentTag: String { "\(epoch)-content-\(body)" }
 }
 
 /// What a list of messages is narrowed to; everything given has to match.
@@ -108,6 +139,8 @@ struct Letter: Sendable {
   var utf8 = false
   /// Keep a copy in this folder too, marked as seen.
   var copy: (mailbox: Int64, folder: String)?
+  /// The draft that it was, as it was read: it becomes the copy, in Sent.
+  var draft: MessageRecord?
 }
 
 /// Where an accepted letter went.
@@ -116,7 +149,7 @@ struct Accepted: Sendable, Equatable {
   var queued: Int64?
   /// Its message numbers in the mailboxes here.
   var delivered: [Int64] = []
-  /// The number of the copy that was asked for.
+  /// The number of the copy that was asked for, or of what was the draft.
   var copy: Int64?
 }
 
@@ -136,7 +169,16 @@ struct LetterRecord: Sendable, Equatable {
   var size: Int
   var state: QueueState
   var subject: String
+  /// Grows with each change of the letter or a recipient of it, for ETag.
+  var revision: Int64
+  var epoch: Int64
+  var recipientCount: Int
+  /// In a list of letters, the first `MailLimits.listedRecipients`.
   var recipients: [RecipientRecord]
+}
+
+extension LetterRecord: Tagged {
+  var tag: String { "\(epoch)-\(revision)" }
 }
 
 /// One recipient of a letter in the queue.
@@ -168,11 +210,20 @@ struct AttemptRecord: Sendable, Equatable {
 /// Why the store could not do what was asked.
 enum StoreError: Error, Equatable {
   case noSuchDomain, domainInUse, exists
-  case noSuchMailbox, noSuchFolder, folderProtected, noSuchMessage
+  case noSuchMailbox, noSuchFolder, folderProtected, noSuchMessage, noSuchLetter
   /// The record changed since the caller read it (If-Match).
   case stale
   /// The disk is full: nothing was kept.
   case full
+  /// It would hold more than `MailLimits` allow a mailbox.
+  case mailboxFull(String)
+  /// More would wait than `MailLimits` allow the queue.
+  case queueFull
+  case tooManyFolders(Int)
+  /// Only a draft can be written anew or sent.
+  case noDraft
+  /// The store was reset since the caller read of it.
+  case reset
   case unknownRecipient(String)
   case invalid(String)
 }
@@ -183,6 +234,8 @@ enum Change: Sendable, Equatable {
   case changed(mailbox: Int64, message: Int64)
   case deleted(mailbox: Int64, message: Int64)
   case queue(letter: Int64)
+  /// Everything is gone, and numbers begin anew.
+  case reset(epoch: Int64)
 }
 
 /// What the operator decides about a mail host.
@@ -193,8 +246,7 @@ struct MailSettings: Sendable {
   var domains: [String]
   /// In catch mode every letter is accepted and the newest so many are kept.
   var catchMode: Int?
-  /// The greatest letter, in octets.
-  var sizeLimit = 35_000_000
+  var limits = MailLimits()
   /// Letters carry the trace they belong to, and what is asked on their way is a part of it.
   var isTracing = false
   /// What is made up, such as ids, comes from here.

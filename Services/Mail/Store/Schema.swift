@@ -92,5 +92,39 @@ enum Schema {
       ALTER TABLE message ADD COLUMN text_key TEXT NOT NULL DEFAULT '';
       UPDATE message SET text_key = lower(text);
       """),
+    // What is in a mailbox and in the queue is counted, so that a bound costs one look; whatever puts in or takes out, the
+    // triggers count it.
+    Migration(
+      3,
+      """
+      CREATE TABLE ledger (                -- one row
+        epoch BIGINT NOT NULL,             -- grows with each reset, after which numbers begin anew
+        letters BIGINT NOT NULL,           -- waiting in the queue
+        octets BIGINT NOT NULL);           -- of those
+      INSERT INTO ledger SELECT 1, COUNT(*), COALESCE(SUM(size), 0) FROM letter WHERE state = 'waiting';
+      ALTER TABLE letter ADD COLUMN revision BIGINT NOT NULL DEFAULT 1;
+      ALTER TABLE mailbox ADD COLUMN messages BIGINT NOT NULL DEFAULT 0;
+      ALTER TABLE mailbox ADD COLUMN octets BIGINT NOT NULL DEFAULT 0;
+      UPDATE mailbox SET messages = (SELECT COUNT(*) FROM message WHERE message.mailbox = mailbox.id),
+        octets = (SELECT COALESCE(SUM(size), 0) FROM message WHERE message.mailbox = mailbox.id);
+      CREATE TRIGGER message_in AFTER INSERT ON message BEGIN
+        UPDATE mailbox SET messages = messages + 1, octets = octets + NEW.size WHERE id = NEW.mailbox;
+      END;
+      CREATE TRIGGER message_anew AFTER UPDATE OF size ON message BEGIN
+        UPDATE mailbox SET octets = octets + NEW.size - OLD.size WHERE id = NEW.mailbox;
+      END;
+      CREATE TRIGGER message_out AFTER DELETE ON message BEGIN
+        UPDATE mailbox SET messages = messages - 1, octets = octets - OLD.size WHERE id = OLD.mailbox;
+      END;
+      CREATE TRIGGER letter_in AFTER INSERT ON letter WHEN NEW.state = 'waiting' BEGIN
+        UPDATE ledger SET letters = letters + 1, octets = octets + NEW.size;
+      END;
+      CREATE TRIGGER letter_done AFTER UPDATE OF state ON letter WHEN OLD.state = 'waiting' AND NEW.state <> 'waiting' BEGIN
+        UPDATE ledger SET letters = letters - 1, octets = octets - OLD.size;
+      END;
+      CREATE TRIGGER letter_out AFTER DELETE ON letter WHEN OLD.state = 'waiting' BEGIN
+        UPDATE ledger SET letters = letters - 1, octets = octets - OLD.size;
+      END;
+      """),
   ]
 }

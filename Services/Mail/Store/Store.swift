@@ -25,9 +25,6 @@ final class Store: Sendable {
   static let catchMailbox: Int64 = 1
   /// The folders every mailbox has.
   static let folders = ["INBOX", "Sent", "Drafts", "Trash"]
-  /// Finished letters that stay listed.
-  static let finishedLetters = 1000
-
   let settings: MailSettings
   let feed = ChangeFeed()
   let database: Database
@@ -51,8 +48,8 @@ final class Store: Sendable {
     self.pool = pool
     self.passwords = passwords
     self.now = now
-    database = try Database(path: "\(path)/mail.sqlite", migrations: Schema.migrations)
     files = try BodyFiles(directory: "\(path)/bodies")
+    database = try Database(path: "\(path)/mail.sqlite", migrations: Schema.migrations)
     let time = now()
     let domains = settings.domains
     try database.writeAndWait { connection in
@@ -77,11 +74,12 @@ final class Store: Sendable {
     directory.withLock { $0 = loaded }
   }
 
-  /// Empties everything but the domains of the settings (lab only).
+  /// Empties everything but the domains of the settings (lab only), and begins a new epoch: whoever still holds something of the
+  /// old one finds nothing of it here, though its numbers come again.
   func reset() async throws {
     let time = now()
     let domains = settings.domains
-    let removed = try await write(.removal) { connection in
+    let (removed, epoch) = try await write(.removal) { connection in
       // Only what was named goes: a letter that is on its way in has a file already and no name yet.
       let files = try connection.all("SELECT file FROM body WHERE file IS NOT NULL") { $0.text(0) }
       for table in ["message", "attempt", "recipient", "letter", "body", "domain"] {
@@ -90,15 +88,18 @@ final class Store: Sendable {
       try connection.run("DELETE FROM folder WHERE mailbox <> ?", Store.catchMailbox)
       try connection.run("DELETE FROM mailbox WHERE id <> ?", Store.catchMailbox)
       // Numbers begin anew, so that every run has the same; but UIDVALIDITY goes on, or a client would take what it remembers
-      // of a folder for what is there now (RFC 3501 §2.3.1.1).
-      try connection.run("DELETE FROM sqlite_sequence WHERE name <> 'folder'")
+      // of a folder for what is there now (RFC 3501 §2.3.1.1). So do the mailboxes' numbers, which nobody sees: a request or
+      // session that has opened one finds it gone, and not somebody else's.
+      try connection.run("DELETE FROM sqlite_sequence WHERE name NOT IN ('folder', 'mailbox')")
+      try connection.run("UPDATE ledger SET epoch = epoch + 1")
       for domain in domains {
         try connection.run("INSERT INTO domain (name, created_at) VALUES (?, ?)", domain, time)
       }
-      return files
+      return (files, try connection.epoch())
     } learn: { directory, _ in
       directory = Directory(domains: Set(domains))
     }
+    feed.publish([.reset(epoch: epoch)])
     await removeFiles(removed)
   }
 
@@ -178,5 +179,15 @@ final class Store: Sendable {
       // Every domain has a postmaster (RFC 5321 §4.5.1); the mailbox is made when the first letter comes.
       return directory.mailboxes.contains(key) || address.isPostmaster ? .accepted : .unknownUser
     }
+  }
+}
+
+extension Connection {
+  /// Which reset the numbers of this moment belong to.
+  func epoch() throws -> Int64 { Int64(try integer("SELECT epoch FROM ledger")) }
+
+  /// - Throws: `StoreError.reset` where numbers read in this epoch mean nothing any more.
+  func demand(epoch: Int64) throws {
+    guard try self.epoch() == epoch else { throw StoreError.reset }
   }
 }

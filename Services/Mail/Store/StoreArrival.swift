@@ -12,7 +12,7 @@ struct Arrival: Sendable {
   var at: Int64
 }
 
-/// What becomes of a recipient here whose mailbox is gone by the time the letter is stored.
+/// What becomes of a recipient here whose mailbox is gone, or full, by the time the letter is stored.
 enum VanishedRecipient: Sendable {
   /// The letter is refused whole.
   case refused
@@ -23,19 +23,20 @@ enum VanishedRecipient: Sendable {
 /// Letters come in.
 extension Store {
   /// Delivers to the mailboxes here and queues for the rest, in one durable transaction: when this returns, the letter is safe.
-  /// - Throws: `StoreError.unknownRecipient` for a mailbox that is gone and not to be reported, or where none is left.
+  /// - Throws: `StoreError.unknownRecipient` or `.mailboxFull` for a mailbox that is gone or full and not to be reported, or where
+  ///   none is left; `.queueFull`; `.stale` where the draft it was has changed.
   func accept(_ letter: Letter, vanished: VanishedRecipient = .refused) async throws -> Accepted {
     var plan = try plan(letter, vanished)
     let arrival = try await prepare(letter.content)
     var reportFile: String?
     do {
       while true {
-        let report = try await placement(report(on: plan.vanished, of: letter))
+        let report = try await placement(report(on: plan.lost, of: letter))
         reportFile = report?.arrival.file
         do {
           return try await store(Placement(letter: letter, plan: plan, arrival: arrival), report)
-        } catch StoreError.unknownRecipient(let text) where vanished == .reported && plan.lose(text) {
-          // The mailbox went between the plan and the transaction.
+        } catch let error as StoreError where vanished == .reported && plan.lose(error) {
+          // The mailbox went, or was filled, between the plan and the transaction.
           await removeFiles([reportFile].compactMap(\.self))
         }
       }
@@ -50,30 +51,36 @@ extension Store {
     var letter: Letter
     var plan: Plan
     var arrival: Arrival
+    /// A report made here has to find its place: it takes less than the letter it is about.
+    var isReport = false
   }
 
   /// How a report made here is stored; nil for none, and where its addressee had a mailbox here that is gone: nobody else
   /// would want it.
   func placement(_ report: Letter?) async throws -> Placement? {
     guard let report, let plan = try? plan(report) else { return nil }
-    return Placement(letter: report, plan: plan, arrival: try await prepare(report.content))
+    return Placement(letter: report, plan: plan, arrival: try await prepare(report.content), isReport: true)
   }
 
   private func store(_ letter: Placement, _ report: Placement?) async throws -> Accepted {
-    let keep = settings.catchMode
+    let settings = settings
     let placed = try await write { connection in
-      try [letter, report].compactMap(\.self).map { try connection.place($0, keep: keep) }
+      try [letter, report].compactMap(\.self).map { try connection.place($0, settings) }
     }
     for place in placed { announce(place) }
     await removeFiles(placed.flatMap(\.files))
     return placed.first?.accepted ?? Accepted()
   }
 
-  private func report(on vanished: [MailAddress], of letter: Letter) -> Letter? {
+  private func report(on lost: [Plan.Lost], of letter: Letter) -> Letter? {
     let time = now()
-    let failures = vanished.map { address in
-      var failure = DeliveryReport.Recipient(address, .failed, EnhancedStatus(5, 1, 1))
-      failure.diagnostic = SMTPReply(550, EnhancedStatus(5, 1, 1), "there is no such mailbox here any more")
+    let failures = lost.map { recipient in
+      let status = recipient.isFull ? EnhancedStatus(5, 2, 2) : EnhancedStatus(5, 1, 1)
+      var failure = DeliveryReport.Recipient(recipient.address, .failed, status)
+      failure.diagnostic =
+        recipient.isFull
+        ? SMTPReply(552, status, "the mailbox is full")
+        : SMTPReply(550, status, "there is no such mailbox here any more")
       failure.lastAttempt = time
       return failure
     }
@@ -85,6 +92,8 @@ extension Store {
   /// Tells the listeners.
   func announce(_ placed: Placed) {
     var changes = placed.messages.map { Change.delivered(mailbox: $0.mailbox, message: $0.id) }
+    changes += placed.sent.map { Change.changed(mailbox: $0.mailbox, message: $0.id) }
+    changes += placed.forgotten.map { Change.deleted(mailbox: Store.catchMailbox, message: $0) }
     if let letter = placed.accepted.queued { changes.append(.queue(letter: letter)) }
     feed.publish(changes)
   }
@@ -93,14 +102,25 @@ extension Store {
   struct Plan: Sendable {
     var local: [MailAddress] = []
     var remote: [MailAddress] = []
-    /// Had a mailbox here.
-    var vanished: [MailAddress] = []
+    /// Had a mailbox here, or have one that is full.
+    var lost: [Lost] = []
     var caught = false
 
-    /// A mailbox turned out to be gone. False: that is nothing to go on with, for nobody is left.
-    mutating func lose(_ text: String) -> Bool {
+    struct Lost: Sendable {
+      var address: MailAddress
+      var isFull = false
+    }
+
+    /// A mailbox turned out to be gone or full. False: that is nothing to go on with, for nobody is left.
+    mutating func lose(_ error: StoreError) -> Bool {
+      let (text, isFull): (String, Bool)
+      switch error {
+      case .unknownRecipient(let address): (text, isFull) = (address, false)
+      case .mailboxFull(let address): (text, isFull) = (address, true)
+      default: return false
+      }
       guard let index = local.firstIndex(where: { $0.description == text }) else { return false }
-      vanished.append(local.remove(at: index))
+      lost.append(Lost(address: local.remove(at: index), isFull: isFull))
       return !local.isEmpty || !remote.isEmpty
     }
   }
@@ -117,14 +137,14 @@ extension Store {
         if verdict(on: address, trusted: true) == .accepted {
           plan.local.append(address)
         } else if vanished == .reported {
-          plan.vanished.append(address)
+          plan.lost.append(Plan.Lost(address: address))
         } else {
           throw .unknownRecipient(text)
         }
       }
     }
-    if let lost = plan.vanished.first, plan.local.isEmpty, plan.remote.isEmpty {
-      throw .unknownRecipient(lost.description)
+    if let lost = plan.lost.first, plan.local.isEmpty, plan.remote.isEmpty {
+      throw .unknownRecipient(lost.address.description)
     }
     return plan
   }
@@ -153,7 +173,7 @@ extension Store {
         try files.write(content, as: name)
         return Summary.of(content)
       }
-    } catch let failure as BodyFiles.Failure where failure.isFull {
+    } catch let failure as SQLError where failure.kind == .full {
       noteRoom(false)
       throw StoreError.full
     }
@@ -180,6 +200,10 @@ struct Placed: Sendable {
   var accepted = Accepted()
   /// Every message that came into a mailbox, the copy too.
   var messages: [(mailbox: Int64, id: Int64)] = []
+  /// The drafts that became copies in Sent.
+  var sent: [(mailbox: Int64, id: Int64)] = []
+  /// The messages that catch mode let go for these.
+  var forgotten: [Int64] = []
   /// The files that may go after the commit.
   var files: [String] = []
 }
@@ -213,8 +237,9 @@ extension Connection {
   }
 
   /// Puts a letter into the mailboxes and the queue, its body once.
-  func place(_ placement: Store.Placement, keep: Int?) throws -> Placed {
+  func place(_ placement: Store.Placement, _ settings: MailSettings) throws -> Placed {
     let (letter, plan, arrival) = (placement.letter, placement.plan, placement.arrival)
+    let limits = placement.isReport ? nil : settings.limits
     let body = try insertBody(arrival)
     var placed = Placed()
     func deliver(_ mailbox: Int64, _ folder: String, _ flags: MessageFlags, returnPath: String?, to: [String]) throws
@@ -226,21 +251,36 @@ extension Connection {
       placed.messages.append((mailbox, id))
       return id
     }
-    if let keep {
+    if let keep = settings.catchMode {
       let message = try deliver(
         Store.catchMailbox, "INBOX", [], returnPath: letter.sender, to: letter.recipients)
       placed.accepted.delivered.append(message)
-      placed.files = try forgetAllBut(keep, newest: message)
+      placed.forgotten = try tooOld(keep, settings.limits)
+      placed.files = try dropMessages(placed.forgotten)
     }
     for address in plan.local {
       let mailbox = try destination(address, at: arrival.at)
+      if let limits {
+        do {
+          try demandRoom(in: mailbox, for: arrival.size, limits)
+        } catch StoreError.mailboxFull {
+          throw StoreError.mailboxFull(address.description)
+        }
+      }
       placed.accepted.delivered.append(
         try deliver(mailbox, "INBOX", [], returnPath: letter.sender, to: [address.description]))
     }
     if !plan.remote.isEmpty {
+      if let limits { try demandPlace(for: arrival.size, limits) }
       placed.accepted.queued = try enqueue(letter, plan.remote, arrival, body: body)
     }
+    if let draft = letter.draft {
+      placed.files += try fileAsSent(draft, arrival, body: body)
+      placed.sent.append((draft.mailbox, draft.id))
+      placed.accepted.copy = draft.id
+    }
     if let copy = letter.copy {
+      try demandRoom(in: copy.mailbox, for: arrival.size, settings.limits)
       placed.accepted.copy = try deliver(
         copy.mailbox, copy.folder, [.seen], returnPath: nil, to: letter.recipients)
     }
@@ -272,13 +312,29 @@ extension Connection {
     return id
   }
 
-  /// Catch mode keeps the newest only.
-  private func forgetAllBut(_ keep: Int, newest: Int64) throws -> [String] {
-    // Numbers only grow, so most of the time this says at once that nothing is too much.
-    guard newest > Int64(keep) else { return [] }
-    let old = try all(
-      "SELECT id FROM message WHERE mailbox = ? ORDER BY id DESC LIMIT -1 OFFSET ?", Store.catchMailbox, max(keep, 1)
+  /// - Throws: `StoreError.queueFull` where one more letter would be too much.
+  private func demandPlace(for octets: Int, _ limits: MailLimits) throws {
+    let isFull = try exists(
+      "SELECT 1 FROM ledger WHERE letters >= ? OR octets + ? > ?", limits.queueLetters, octets, limits.queueOctets)
+    if isFull { throw StoreError.queueFull }
+  }
+
+  /// Catch mode keeps the newest only: so many of them, and no more octets than a mailbox may hold.
+  /// - Returns: those that have to go.
+  private func tooOld(_ keep: Int, _ limits: MailLimits) throws -> [Int64] {
+    // Most of the time the counts say at once that nothing is too much.
+    guard
+      try exists(
+        "SELECT 1 FROM mailbox WHERE id = ? AND (messages > ? OR octets > ?)", Store.catchMailbox, keep,
+        limits.mailboxOctets)
+    else { return [] }
+    return try all(
+      """
+      SELECT id FROM (
+        SELECT id, ROW_NUMBER() OVER (ORDER BY id DESC) AS place, SUM(size) OVER (ORDER BY id DESC) AS octets
+        FROM message WHERE mailbox = ?)
+      WHERE place > 1 AND (place > ? OR octets > ?)
+      """, Store.catchMailbox, keep, limits.mailboxOctets
     ) { Int64($0.int(0)) }
-    return try dropMessages(old)
   }
 }

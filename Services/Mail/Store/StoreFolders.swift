@@ -8,21 +8,28 @@ extension Store {
 
   func createFolder(_ mailbox: Int64, _ name: String) async throws -> FolderRecord {
     try Self.check(name)
+    let limit = settings.limits.folders
     return try await write { connection in
       guard try connection.exists("SELECT 1 FROM mailbox WHERE id = ?", mailbox) else { throw StoreError.noSuchMailbox }
       if try connection.exists("SELECT 1 FROM folder WHERE mailbox = ? AND name = ?", mailbox, name) {
         throw StoreError.exists
+      }
+      guard try connection.integer("SELECT COUNT(*) FROM folder WHERE mailbox = ?", mailbox) < limit else {
+        throw StoreError.tooManyFolders(limit)
       }
       try connection.run("INSERT INTO folder (mailbox, name) VALUES (?, ?)", mailbox, name)
       return try connection.folder(mailbox, name)
     }
   }
 
-  func renameFolder(_ mailbox: Int64, _ name: String, to new: String) async throws -> FolderRecord {
+  func renameFolder(
+    _ mailbox: Int64, _ name: String, to new: String, demand: Demand<FolderRecord>? = nil
+  ) async throws -> FolderRecord {
     guard !Store.folders.contains(name) else { throw StoreError.folderProtected }
     try Self.check(new)
     return try await write { connection in
       let folder = try connection.folder(mailbox, name)
+      try demand?(folder)
       if name == new { return folder }
       if try connection.exists("SELECT 1 FROM folder WHERE mailbox = ? AND name = ?", mailbox, new) {
         throw StoreError.exists
@@ -33,10 +40,11 @@ extension Store {
   }
 
   /// The messages in it are deleted too.
-  func deleteFolder(_ mailbox: Int64, _ name: String) async throws {
+  func deleteFolder(_ mailbox: Int64, _ name: String, demand: Demand<FolderRecord>? = nil) async throws {
     guard !Store.folders.contains(name) else { throw StoreError.folderProtected }
     let (messages, files) = try await write(.removal) { connection in
       let folder = try connection.folder(mailbox, name)
+      try demand?(folder)
       let rows = try connection.all("SELECT id, body FROM message WHERE folder = ?", folder.id) {
         (Int64($0.int(0)), Int64($0.int(1)))
       }

@@ -59,11 +59,12 @@ extension Store {
 
   // MARK: Mailboxes
 
-  private static let columns = "id, address, created_at, revision"
+  private static let columns = "id, address, created_at, revision, (SELECT epoch FROM ledger)"
 
   private static func mailbox(_ row: borrowing Row) -> MailboxRecord {
     MailboxRecord(
-      id: Int64(row.int(0)), address: row.text(1), createdAt: Int64(row.int(2)), revision: Int64(row.int(3)))
+      id: Int64(row.int(0)), address: row.text(1), createdAt: Int64(row.int(2)), revision: Int64(row.int(3)),
+      epoch: Int64(row.int(4)))
   }
 
   /// In the order of their addresses.
@@ -86,6 +87,16 @@ extension Store {
     return try await database.read { connection in
       try connection.first("SELECT \(Self.columns) FROM mailbox WHERE key = ?", key) { Self.mailbox($0) }
     }
+  }
+
+  /// The mailbox that is to be changed, as it is in this transaction.
+  private static func mailbox(
+    _ connection: Connection, _ key: String, _ demand: Demand<MailboxRecord>?
+  ) throws -> MailboxRecord {
+    let found = try connection.first("SELECT \(columns) FROM mailbox WHERE key = ?", key) { mailbox($0) }
+    guard let found, found.id != Store.catchMailbox else { throw StoreError.noSuchMailbox }
+    try demand?(found)
+    return found
   }
 
   /// The mailbox with this number.
@@ -114,25 +125,24 @@ extension Store {
     }
   }
 
-  func setPassword(_ address: String, password: String) async throws {
+  func setPassword(
+    _ address: String, password: String, demand: Demand<MailboxRecord>? = nil
+  ) async throws -> MailboxRecord {
     guard let key = complete(address)?.folded else { throw StoreError.noSuchMailbox }
     guard !password.isEmpty else { throw StoreError.invalid("the password is empty") }
     let secret = try await passwords.hash(password)
-    try await write { connection in
-      guard
-        try connection.run("UPDATE mailbox SET secret = ?, revision = revision + 1 WHERE key = ?", secret, key) > 0
-      else { throw StoreError.noSuchMailbox }
+    return try await write { connection in
+      var mailbox = try Self.mailbox(connection, key, demand)
+      try connection.run("UPDATE mailbox SET secret = ?, revision = revision + 1 WHERE id = ?", secret, mailbox.id)
+      mailbox.revision += 1
+      return mailbox
     }
   }
 
-  func deleteMailbox(_ address: String) async throws {
+  func deleteMailbox(_ address: String, demand: Demand<MailboxRecord>? = nil) async throws {
     guard let key = complete(address)?.folded else { throw StoreError.noSuchMailbox }
     let files = try await write(.removal) { connection in
-      guard let id = try connection.first("SELECT id FROM mailbox WHERE key = ?", key, transform: { Int64($0.int(0)) })
-      else {
-        throw StoreError.noSuchMailbox
-      }
-      return try connection.dropMailbox(id)
+      try connection.dropMailbox(try Self.mailbox(connection, key, demand).id)
     } learn: { directory, _ in
       directory.mailboxes.remove(key)
     }
@@ -145,7 +155,7 @@ extension Store {
     guard let key = complete(user)?.folded else { return nil }
     let found = try await database.read { connection in
       try connection.first("SELECT \(Self.columns), secret FROM mailbox WHERE key = ?", key) {
-        (Self.mailbox($0), $0.text(4))
+        (Self.mailbox($0), $0.text(5))
       }
     }
     guard let (record, secret) = found, !secret.isEmpty else {
@@ -165,7 +175,7 @@ extension Connection {
       address.foldedDomain, secret, time)
     let id = Int64(lastInsertID)
     for folder in Store.folders { try run("INSERT INTO folder (mailbox, name) VALUES (?, ?)", id, folder) }
-    return MailboxRecord(id: id, address: text, createdAt: time, revision: 1)
+    return MailboxRecord(id: id, address: text, createdAt: time, revision: 1, epoch: try epoch())
   }
 
   /// - Returns: the files that may go after the commit.

@@ -7,7 +7,7 @@ import SQL
 extension Store {
   private static let columns = """
     message.id, message.mailbox, folder.name, uid, flags, size, received_at, return_path, recipients, sender, receiver,
-    subject, sent_at, message_id, attachments, text, revision
+    subject, sent_at, message_id, attachments, text, revision, body, (SELECT epoch FROM ledger)
     """
 
   private static func message(_ row: borrowing Row) -> MessageRecord {
@@ -17,7 +17,8 @@ extension Store {
       sender: row.text(7), recipients: row.text(8).split(separator: "\n").map(String.init),
       summary: Summary(
         from: row.text(9), to: row.text(10), subject: row.text(11), date: row.optionalInt(12).map(Int64.init),
-        messageID: row.text(13), attachments: row.int(14), text: row.text(15)), revision: Int64(row.int(16)))
+        messageID: row.text(13), attachments: row.int(14), text: row.text(15)), revision: Int64(row.int(16)),
+      epoch: Int64(row.int(18)), body: Int64(row.int(17)), isDelivered: row.optionalText(7) != nil)
   }
 
   /// Newest first.
@@ -80,7 +81,7 @@ extension Store {
     try await database.read { try Self.message($0, mailbox, id) }
   }
 
-  private static func message(_ connection: Connection, _ mailbox: Int64, _ id: Int64) throws -> MessageRecord? {
+  static func message(_ connection: Connection, _ mailbox: Int64, _ id: Int64) throws -> MessageRecord? {
     try connection.first(
       """
       SELECT \(columns) FROM message JOIN folder ON folder.id = message.folder
@@ -89,70 +90,97 @@ extension Store {
     ) { message($0) }
   }
 
-  /// The message as it was received, behind its Return-Path line. Nil where there is none.
-  func raw(_ mailbox: Int64, _ id: Int64) async throws -> [UInt8]? {
-    let found = try await database.read { connection in
-      try connection.first("SELECT return_path, body FROM message WHERE id = ? AND mailbox = ?", id, mailbox) {
-        ($0.optionalText(0), Int64($0.int(1)))
+  /// A message and its octets as they were received, behind its Return-Path line. Nil where there is none.
+  /// - Parameter epoch: where the number was read; in another it names nothing.
+  func open(
+    _ mailbox: Int64, _ id: Int64, epoch: Int64? = nil
+  ) async throws -> (record: MessageRecord, letter: LetterReader)? {
+    typealias Found = (record: MessageRecord, content: [UInt8]?, file: String?, size: Int)
+    let found = try await database.read { connection -> Found? in
+      guard let record = try Self.message(connection, mailbox, id), record.epoch == epoch ?? record.epoch else {
+        return nil
+      }
+      return try connection.first("SELECT content, file, size FROM body WHERE id = ?", record.body) {
+        (record: record, content: $0.optionalBytes(0), file: $0.optionalText(1), size: $0.int(2))
       }
     }
-    guard let (path, body) = found, let content = try await content(of: body) else { return nil }
-    return Array(Self.returnPath(path).utf8) + content
+    guard let found else { return nil }
+    let path = Self.returnPath(found.record.isDelivered ? found.record.sender : nil)
+    let letter = try await reader(Array(path.utf8), found.content, file: found.file, size: found.size)
+    return letter.map { (found.record, $0) }
+  }
+
+  /// All octets at once.
+  func raw(_ mailbox: Int64, _ id: Int64) async throws -> [UInt8]? {
+    try await open(mailbox, id)?.letter.whole()
   }
 
   static func returnPath(_ sender: String?) -> String { sender.map { "Return-Path: <\($0)>\r\n" } ?? "" }
 
-  /// The octets of a body, from its row or its file.
-  func content(of body: Int64, atMost limit: Int = .max) async throws -> [UInt8]? {
-    let found = try await database.read { connection in
-      try connection.first("SELECT content, file, size FROM body WHERE id = ?", body) {
-        ($0.optionalBytes(0), $0.optionalText(1), $0.int(2))
-      }
-    }
-    guard let (content, file, size) = found else { return nil }
-    guard let file else { return content ?? [] }
+  /// - Parameters:
+  ///   - content: the row, where the body is one.
+  ///   - size: of the body, in octets.
+  func reader(_ head: [UInt8], _ content: [UInt8]?, file: String?, size: Int) async throws -> LetterReader? {
+    guard let file else { return LetterReader(head + (content ?? [])) }
     let files = files
-    return try await pool.run { try files.read(file, size: min(size, limit)) }
+    guard let body = try await pool.run({ try files.open(file, size: size) }) else { return nil }
+    return LetterReader(head, body, size: size, in: pool)
   }
 
-  /// The messages of a POP3 session, in the order of arrival.
-  func inbox(_ mailbox: Int64) async throws -> [(id: Int64, size: Int, receivedAt: Int64)] {
+  /// The octets of a body, from its row or its file. Nil where it is gone, and in another epoch than the one it is of.
+  func content(of body: Int64, epoch: Int64, atMost limit: Int = .max) async throws -> [UInt8]? {
+    let found = try await database.read { connection in
+      try connection.first(
+        "SELECT content, file, size FROM body WHERE id = ? AND ? = (SELECT epoch FROM ledger)", body, epoch
+      ) { ($0.optionalBytes(0), $0.optionalText(1), $0.int(2)) }
+    }
+    guard let (content, file, size) = found else { return nil }
+    return try await reader([], content, file: file, size: size)?.read(from: 0, atMost: limit)
+  }
+
+  /// The messages of a POP3 session, in the order of arrival, and the epoch that their numbers are of.
+  func inbox(_ mailbox: Int64) async throws -> (epoch: Int64, messages: [(id: Int64, size: Int, receivedAt: Int64)]) {
     try await database.read { connection in
-      try connection.all(
+      let messages = try connection.all(
         """
         SELECT message.id, size, received_at FROM message JOIN folder ON folder.id = message.folder
         WHERE folder.mailbox = ? AND folder.name = 'INBOX' ORDER BY uid
         """, mailbox
       ) { (id: Int64($0.int(0)), size: $0.int(1), receivedAt: Int64($0.int(2))) }
+      return (try connection.epoch(), messages)
     }
   }
 
-  /// Changes flags, folder or both; what is nil stays.
+  /// Changes flags, folder or both.
+  /// - Parameters:
+  ///   - folder: nil leaves it where it is.
+  ///   - flags: makes of the flags what they shall be.
   func update(
-    _ mailbox: Int64, _ id: Int64, flags: MessageFlags?, folder: String?, ifRevision: Int64?
+    _ mailbox: Int64, _ id: Int64, folder: String?, flags: @escaping @Sendable (MessageFlags) -> MessageFlags = { $0 },
+    demand: Demand<MessageRecord>? = nil
   ) async throws -> MessageRecord {
-    let record = try await write { connection in
+    let (record, isNew) = try await write { connection in
       guard let old = try Self.message(connection, mailbox, id) else { throw StoreError.noSuchMessage }
-      if let ifRevision, ifRevision != old.revision { throw StoreError.stale }
+      try demand?(old)
+      let wanted = flags(old.flags)
       let moves = folder.map { $0 != old.folder } ?? false
-      if !moves && (flags ?? old.flags) == old.flags { return old }
+      if !moves && wanted == old.flags { return (old, false) }
       if moves, let folder {
         let target = try connection.folderID(mailbox, folder)
         let uid = try connection.takeUID(target)
         try connection.run("UPDATE message SET folder = ?, uid = ? WHERE id = ?", target, uid, id)
       }
-      try connection.run(
-        "UPDATE message SET flags = ?, revision = revision + 1 WHERE id = ?", (flags ?? old.flags).rawValue, id)
-      return try Self.message(connection, mailbox, id) ?? old
+      try connection.run("UPDATE message SET flags = ?, revision = revision + 1 WHERE id = ?", wanted.rawValue, id)
+      return (try Self.message(connection, mailbox, id) ?? old, true)
     }
-    feed.publish([.changed(mailbox: mailbox, message: id)])
+    if isNew { feed.publish([.changed(mailbox: mailbox, message: id)]) }
     return record
   }
 
-  func delete(_ mailbox: Int64, _ id: Int64, ifRevision: Int64?) async throws {
+  func delete(_ mailbox: Int64, _ id: Int64, demand: Demand<MessageRecord>? = nil) async throws {
     let files = try await write(.removal) { connection in
       guard let old = try Self.message(connection, mailbox, id) else { throw StoreError.noSuchMessage }
-      if let ifRevision, ifRevision != old.revision { throw StoreError.stale }
+      try demand?(old)
       return try connection.dropMessages([id])
     }
     feed.publish([.deleted(mailbox: mailbox, message: id)])
@@ -161,8 +189,10 @@ extension Store {
 
   /// Deletes, at once, what of these is still in the folder: a POP3 session knows the INBOX as it was when it opened
   /// (RFC 1939 §5), and a letter that was moved out of it meanwhile is no longer its to delete.
-  func delete(_ mailbox: Int64, all ids: [Int64], in folder: String) async throws {
+  /// - Throws: `StoreError.reset` in another epoch than the one the numbers are of.
+  func delete(_ mailbox: Int64, all ids: [Int64], in folder: String, epoch: Int64) async throws {
     let (gone, files) = try await write(.removal) { connection in
+      try connection.demand(epoch: epoch)
       let gone = try ids.filter { id in
         try connection.exists(
           """
@@ -184,19 +214,6 @@ extension Store {
     }
     feed.publish(ids.map { .deleted(mailbox: Store.catchMailbox, message: $0) })
     await removeFiles(files)
-  }
-
-  /// Puts a message into a folder without delivering it: a draft.
-  func append(_ mailbox: Int64, folder: String, content: [UInt8], flags: MessageFlags) async throws -> Int64 {
-    let arrival = try await prepare(content)
-    let id = try await settle(arrival) { connection in
-      let body = try connection.insertBody(arrival)
-      return try connection.insertMessage(
-        arrival, body: body, mailbox: mailbox, folder: try connection.folderID(mailbox, folder), flags: flags,
-        returnPath: nil, recipients: [])
-    }
-    feed.publish([.delivered(mailbox: mailbox, message: id)])
-    return id
   }
 }
 

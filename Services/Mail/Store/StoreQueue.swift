@@ -3,6 +3,8 @@ import SQL
 
 /// A recipient whose turn it is.
 struct DueRecipient: Sendable, Equatable {
+  /// Which reset the numbers belong to: in another epoch they name nothing, or something else.
+  var epoch: Int64 = 1
   var id: Int64
   var letter: Int64
   var address: String
@@ -27,6 +29,7 @@ struct AttemptResult: Sendable {
   }
 
   var letter: Int64
+  var epoch: Int64
   var at: Int64
   var host: String
   var address: String
@@ -42,42 +45,64 @@ struct AttemptResult: Sendable {
 extension Store {
   // MARK: For people
 
-  /// Newest first.
+  /// Newest first, with the first recipients of each.
   func letters(before: Int64?, limit: Int, state: QueueState?) async throws -> [LetterRecord] {
-    try await database.read { connection in
+    let listed = settings.limits.listedRecipients
+    return try await database.read { connection in
       var letters = try connection.all(
         """
         SELECT \(Self.letterColumns) FROM letter WHERE (? IS NULL OR id < ?) AND (? IS NULL OR state = ?)
         ORDER BY id DESC LIMIT ?
         """, before, before, state?.rawValue, state?.rawValue, limit
       ) { Self.letter($0) }
-      for index in letters.indices { letters[index].recipients = try Self.recipients(connection, letters[index].id) }
+      for index in letters.indices {
+        letters[index].recipients =
+          try Self.recipients(connection, letters[index].id, limit: listed)
+      }
       return letters
     }
   }
 
   func letter(_ id: Int64) async throws -> LetterRecord? {
+    try await database.read { try Self.letter($0, id) }
+  }
+
+  /// A letter and the tries of one moment.
+  func letterWithAttempts(_ id: Int64) async throws -> (letter: LetterRecord, attempts: [AttemptRecord])? {
     try await database.read { connection in
-      guard
-        var letter = try connection.first(
-          "SELECT \(Self.letterColumns) FROM letter WHERE id = ?", id, transform: { Self.letter($0) })
-      else { return nil }
-      letter.recipients = try Self.recipients(connection, id)
-      return letter
+      guard let letter = try Self.letter(connection, id) else { return nil }
+      return (letter, try Self.attempts(connection, id))
     }
   }
 
-  private static let letterColumns = "id, sender, created_at, expires_at, size, state, subject"
+  private static func letter(_ connection: Connection, _ id: Int64) throws -> LetterRecord? {
+    guard
+      var record = try connection.first(
+        "SELECT \(letterColumns) FROM letter WHERE id = ?", id, transform: { letter($0) })
+    else { return nil }
+    record.recipients = try recipients(connection, id)
+    return record
+  }
+
+  private static let letterColumns = """
+    id, sender, created_at, expires_at, size, state, subject, revision, (SELECT epoch FROM ledger),
+    (SELECT COUNT(*) FROM recipient WHERE recipient.letter = letter.id)
+    """
 
   private static func letter(_ row: borrowing Row) -> LetterRecord {
     LetterRecord(
       id: Int64(row.int(0)), sender: row.text(1), createdAt: Int64(row.int(2)), expiresAt: Int64(row.int(3)),
-      size: row.int(4), state: QueueState(rawValue: row.text(5)) ?? .waiting, subject: row.text(6), recipients: [])
+      size: row.int(4), state: QueueState(rawValue: row.text(5)) ?? .waiting, subject: row.text(6),
+      revision: Int64(row.int(7)), epoch: Int64(row.int(8)), recipientCount: row.int(9), recipients: [])
   }
 
-  private static func recipients(_ connection: Connection, _ letter: Int64) throws -> [RecipientRecord] {
+  private static func recipients(
+    _ connection: Connection, _ letter: Int64, limit: Int = -1
+  ) throws -> [RecipientRecord] {
     try connection.all(
-      "SELECT address, state, attempts, next_attempt, reply, host FROM recipient WHERE letter = ? ORDER BY id", letter
+      """
+      SELECT address, state, attempts, next_attempt, reply, host FROM recipient WHERE letter = ? ORDER BY id LIMIT ?
+      """, letter, limit
     ) {
       RecipientRecord(
         address: $0.text(0), state: QueueState(rawValue: $0.text(1)) ?? .waiting, attempts: $0.int(2),
@@ -87,52 +112,60 @@ extension Store {
 
   /// In the order they were made.
   func attempts(_ letter: Int64) async throws -> [AttemptRecord] {
-    try await database.read { connection in
-      try connection.all(
-        "SELECT id, at, host, address, outcome, recipients, dialogue FROM attempt WHERE letter = ? ORDER BY id", letter
-      ) {
-        AttemptRecord(
-          id: Int64($0.int(0)), at: Int64($0.int(1)), host: $0.text(2), address: $0.text(3), outcome: $0.text(4),
-          recipients: $0.text(5).split(separator: "\n").map(String.init),
-          dialogue: $0.text(6).split(separator: "\n").map(String.init))
-      }
+    try await database.read { try Self.attempts($0, letter) }
+  }
+
+  private static func attempts(_ connection: Connection, _ letter: Int64) throws -> [AttemptRecord] {
+    try connection.all(
+      "SELECT id, at, host, address, outcome, recipients, dialogue FROM attempt WHERE letter = ? ORDER BY id", letter
+    ) {
+      AttemptRecord(
+        id: Int64($0.int(0)), at: Int64($0.int(1)), host: $0.text(2), address: $0.text(3), outcome: $0.text(4),
+        recipients: $0.text(5).split(separator: "\n").map(String.init),
+        dialogue: $0.text(6).split(separator: "\n").map(String.init))
     }
   }
 
-  /// Nil where there is no such letter or it is finished.
-  func letterContent(_ id: Int64) async throws -> [UInt8]? {
-    let body = try await database.read { connection in
-      try connection.first("SELECT body FROM letter WHERE id = ?", id) { $0.optionalInt(0).map(Int64.init) }
+  /// The octets of a letter. Nil where there is no such letter or it is finished.
+  func openLetter(_ letter: LetterRecord) async throws -> LetterReader? {
+    let found = try await database.read { connection in
+      try connection.first(
+        """
+        SELECT content, file, body.size FROM letter JOIN body ON body.id = letter.body
+        WHERE letter.id = ? AND ? = (SELECT epoch FROM ledger)
+        """, letter.id, letter.epoch
+      ) { ($0.optionalBytes(0), $0.optionalText(1), $0.int(2)) }
     }
-    guard let body = body ?? nil else { return nil }
-    return try await content(of: body)
+    guard let (content, file, size) = found else { return nil }
+    return try await reader([], content, file: file, size: size)
   }
 
   /// Makes its waiting recipients due.
   /// - Returns: false where none waits.
-  func retryNow(_ id: Int64) async throws -> Bool {
+  func retryNow(_ id: Int64, demand: Demand<LetterRecord>? = nil) async throws -> Bool {
     let time = now()
     let changed = try await write { connection in
-      try connection.run("UPDATE recipient SET next_attempt = ? WHERE letter = ? AND state = 'waiting'", time, id)
+      guard let letter = try Self.letter(connection, id) else { throw StoreError.noSuchLetter }
+      try demand?(letter)
+      let changed = try connection.run(
+        "UPDATE recipient SET next_attempt = ? WHERE letter = ? AND state = 'waiting'", time, id)
+      if changed > 0 { try connection.run("UPDATE letter SET revision = revision + 1 WHERE id = ?", id) }
+      return changed
     }
     if changed > 0 { feed.publish([.queue(letter: id)]) }
     return changed > 0
   }
 
-  func deleteLetter(_ id: Int64) async throws -> Bool {
-    let files: [String]? = try await write(.removal) { connection in
-      guard
-        let body = try connection.first("SELECT body FROM letter WHERE id = ?", id, transform: { $0.optionalInt(0) })
-      else {
-        return nil
-      }
+  func deleteLetter(_ id: Int64, demand: Demand<LetterRecord>? = nil) async throws {
+    let files = try await write(.removal) { connection in
+      guard let letter = try Self.letter(connection, id) else { throw StoreError.noSuchLetter }
+      try demand?(letter)
+      let body = try connection.first("SELECT body FROM letter WHERE id = ?", id) { $0.optionalInt(0) }
       try connection.dropLetter(id)
-      return try connection.releaseBodies(body.map { [Int64($0)] } ?? [])
+      return try connection.releaseBodies((body ?? nil).map { [Int64($0)] } ?? [])
     }
-    guard let files else { return false }
     feed.publish([.queue(letter: id)])
     await removeFiles(files)
-    return true
   }
 
   // MARK: For the relay
@@ -156,13 +189,14 @@ extension Store {
       try connection.all(
         """
         SELECT recipient.id, letter, address, attempts, sender, body, utf8, created_at, expires_at,
-          size
+          size, (SELECT epoch FROM ledger)
         FROM recipient JOIN letter ON letter.id = recipient.letter
         WHERE domain = ? AND recipient.state = 'waiting' AND next_attempt <= ? ORDER BY letter, recipient.id LIMIT ?
         """, domain, time, limit
       ) {
         DueRecipient(
-          id: Int64($0.int(0)), letter: Int64($0.int(1)), address: $0.text(2), attempts: $0.int(3), sender: $0.text(4),
+          epoch: Int64($0.int(10)), id: Int64($0.int(0)), letter: Int64($0.int(1)), address: $0.text(2),
+          attempts: $0.int(3), sender: $0.text(4),
           body: Int64($0.int(5)), size: $0.int(9), utf8: $0.bool(6), createdAt: Int64($0.int(7)),
           expiresAt: Int64($0.int(8)))
       }
@@ -182,38 +216,47 @@ extension Store {
   }
 
   /// Writes down a try and what follows from it, the report to the sender included: all of it or nothing, and nothing for a
-  /// letter that was deleted while it was tried.
+  /// letter that was deleted while it was tried, with all others by a reset or alone.
   func record(_ result: AttemptResult) async throws {
     let report = try await placement(result.report)
-    let keep = settings.catchMode
+    let settings = settings
     do {
       let (files, placed) = try await settle(report?.arrival) { connection in
-        let files = try connection.record(result)
-        return (files, try report.map { try connection.place($0, keep: keep) })
+        let files = try connection.record(result, settings.limits)
+        return (files, try report.map { try connection.place($0, settings) })
       }
       feed.publish([.queue(letter: result.letter)])
       if let placed { announce(placed) }
       await removeFiles(files + (placed?.files ?? []))
-    } catch is LetterGone {}
+    } catch is LetterGone {
+    } catch StoreError.reset {}
   }
 
   /// Puts recipients off that no host was asked about, so that it is no try of theirs.
   func postpone(_ recipients: [DueRecipient], until time: Int64) async throws {
-    try await write { connection in
+    let letters = Set(recipients.map(\.letter))
+    let isDone = try await write { connection in
+      let epoch = try connection.epoch()
+      guard recipients.allSatisfy({ $0.epoch == epoch }) else { return false }
       for recipient in recipients {
         try connection.run(
           "UPDATE recipient SET next_attempt = ? WHERE id = ? AND state = 'waiting'", time, recipient.id)
       }
+      for letter in letters { try connection.run("UPDATE letter SET revision = revision + 1 WHERE id = ?", letter) }
+      return true
     }
-    feed.publish(Set(recipients.map(\.letter)).map { .queue(letter: $0) })
+    if isDone { feed.publish(letters.map { .queue(letter: $0) }) }
   }
 
   /// The content of a letter that is to go out, and where there is none, why. Never throws: what can't be read now is said so.
   func outgoing(_ recipient: DueRecipient) async -> OutgoingContent {
     do {
-      if let content = try await content(of: recipient.body) { return .whole(content) }
+      if let content = try await content(of: recipient.body, epoch: recipient.epoch) { return .whole(content) }
       let isWaiting = try await database.read { connection in
-        try connection.exists("SELECT 1 FROM letter WHERE id = ? AND state = 'waiting'", recipient.letter)
+        try connection.exists(
+          "SELECT 1 FROM letter WHERE id = ? AND state = 'waiting' AND ? = (SELECT epoch FROM ledger)",
+          recipient.letter,
+          recipient.epoch)
       }
       return isWaiting ? .lost : .deleted
     } catch {
@@ -244,13 +287,21 @@ extension Connection {
   }
 
   /// - Returns: the files that may go after the commit.
-  fileprivate func record(_ result: AttemptResult) throws -> [String] {
+  fileprivate func record(_ result: AttemptResult, _ limits: MailLimits) throws -> [String] {
+    try demand(epoch: result.epoch)
     guard let body = try first("SELECT body FROM letter WHERE id = ?", result.letter, transform: { $0.optionalInt(0) })
     else { throw LetterGone() }
     try run(
       "INSERT INTO attempt (letter, at, host, address, outcome, recipients, dialogue) VALUES (?, ?, ?, ?, ?, ?, ?)",
       result.letter, result.at, result.host, result.address, result.outcome,
       result.recipients.map(\.recipient.address).joined(separator: "\n"), result.dialogue.joined(separator: "\n"))
+    // Whoever has a letter tried again and again keeps the newest tries only.
+    try run(
+      """
+      DELETE FROM attempt WHERE letter = ? AND id <= (
+        SELECT id FROM attempt WHERE letter = ? ORDER BY id DESC LIMIT 1 OFFSET ?)
+      """, result.letter, result.letter, limits.attempts)
+    try run("UPDATE letter SET revision = revision + 1 WHERE id = ?", result.letter)
     for outcome in result.recipients {
       try run(
         """
@@ -264,7 +315,7 @@ extension Connection {
     // Once in a while the oldest of the finished letters are forgotten.
     if result.letter % 64 == 0 {
       let old = try all(
-        "SELECT id FROM letter WHERE state <> 'waiting' ORDER BY id DESC LIMIT -1 OFFSET ?", Store.finishedLetters
+        "SELECT id FROM letter WHERE state <> 'waiting' ORDER BY id DESC LIMIT -1 OFFSET ?", limits.finishedLetters
       ) { Int64($0.int(0)) }
       for id in old { try dropLetter(id) }
     }

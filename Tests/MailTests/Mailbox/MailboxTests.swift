@@ -163,10 +163,10 @@ import Testing
     let hub = EventHub(feed: feed, start: 1)
     #expect(hub.listen(after: "0", mailbox: nil)?.missed == nil)
     let slow = try #require(hub.listen(after: nil, mailbox: nil))
-    for letter in 0...Int64(EventHub.kept) { feed.publish([.queue(letter: letter)]) }
+    for letter in 0...Int64(MailLimits().events) { feed.publish([.queue(letter: letter)]) }
     #expect(slow.take() == nil)
     // Event 1 is forgotten, so whoever has seen nothing of it has missed something.
-    #expect(hub.listen(after: "0", mailbox: nil)?.missed == Int64(EventHub.kept) + 1)
+    #expect(hub.listen(after: "0", mailbox: nil)?.missed == Int64(MailLimits().events) + 1)
     #expect(hub.listen(after: "1", mailbox: nil)?.missed == nil)
   }
 

@@ -12,6 +12,8 @@ struct POP3Talk {
     POP3Maildrop(
       mailbox: 3,
       messages: [POP3Message(id: 11, size: 498, uid: "11"), POP3Message(id: 12, size: 912, uid: "12")]))
+  /// Octets of a letter that are read at once.
+  var pieceSize = 1000
   var letter: String? = "Subject: x\r\n\r\n.one\r\ntwo\r\nthree\r\n"
 
   init(passwordsAllowed: Bool = true) {
@@ -33,8 +35,11 @@ struct POP3Talk {
       case .flush: break
       case .ask(.login(let user, let password)):
         session.loggedIn(user == "bob" && password == "hungry" ? login : .denied)
-      case .ask(.fetch): session.letter(letter.map { Array($0.utf8) })
-      case .ask(.delete(_, let ids)):
+      case .ask(.open): session.opened(letter.map { LetterReader(Array($0.utf8)) })
+      case .ask(.read(let letter, let offset)):
+        let octets = Array((self.letter ?? "").utf8)
+        session.piece(Array(octets[offset..<min(offset + pieceSize, letter.size)]))
+      case .ask(.delete(let ids, _, _)):
         deleted += ids
         session.deleted(true)
       case .close: isClosed = true
@@ -105,6 +110,36 @@ struct POP3Talk {
         + "-ERR say top, a message number and a number of lines\r\n-ERR no such message, 2 messages in mailbox\r\n")
   }
 
+  @Test func everyCutOfALetterMeansTheSame() throws {
+    var whole = POP3Talk()
+    whole.send("USER bob", "PASS hungry", "RETR 1", "TOP 1 0", "TOP 1 2", "TOP 1 3", "QUIT")
+    let text = whole.heard()
+    let octets = try #require(whole.letter).utf8.count
+    for size in 1...octets {
+      var talk = POP3Talk()
+      talk.pieceSize = size
+      talk.send("USER bob", "PASS hungry", "RETR 1", "TOP 1 0", "TOP 1 2", "TOP 1 3", "QUIT")
+      #expect(talk.heard() == text)
+    }
+  }
+
+  @Test func aLetterThatBreaksOffIsNotEnded() throws {
+    var talk = POP3Talk()
+    talk.pieceSize = 5
+    talk.send("USER bob", "PASS hungry")
+    talk.session.receive(Array("RETR 1\r\n".utf8))
+    while let action = talk.session.next() {
+      switch action {
+      case .ask(.open): talk.session.opened(LetterReader(Array("Subject: x\r\n\r\n".utf8)))
+      case .ask(.read(_, let offset)): talk.session.piece(offset == 0 ? Array("Subje".utf8) : nil)
+      case .reply(let octets): talk.text += String(decoding: octets, as: UTF8.self)
+      case .close: talk.isClosed = true
+      default: break
+      }
+    }
+    #expect(talk.isClosed && talk.heard().hasSuffix("+OK 14 octets\r\nSubje"))
+  }
+
   @Test func uidlAndCapa() {
     var talk = POP3Talk()
     talk.send("CAPA", "USER bob", "PASS hungry", "UIDL", "UIDL 2", "LIST 1")
@@ -143,11 +178,12 @@ struct POP3Talk {
       case .reply, .close: kinds.append("output")
       case .flush: kinds.append("flush")
       case .ask(.login): session.loggedIn(POP3Talk().login)
-      case .ask(.fetch(let mailbox, let message)):
-        #expect(mailbox == 3 && message == 11)
-        session.letter([])
-      case .ask(.delete(let mailbox, let messages)):
-        #expect(mailbox == 3 && messages == [11])
+      case .ask(.open(let message, let mailbox, let epoch)):
+        #expect(mailbox == 3 && message == 11 && epoch == 1)
+        session.opened(LetterReader([]))
+      case .ask(.read): session.piece([])
+      case .ask(.delete(let messages, let mailbox, let epoch)):
+        #expect(mailbox == 3 && messages == [11] && epoch == 1)
         kinds.append("delete")
       }
     }

@@ -44,7 +44,7 @@ import Testing
     let content = "Subject: hi\r\n\r\nx\r\n"
     let relay = world.relay(port: host.port, names: RelayWorld.names(silent: RelayHostsTests.second)) {
       // There is room for one of them.
-      $0.room = 4 * content.utf8.count
+      $0.limits.room = 4 * content.utf8.count
     }
     await relay.start()
     // One after the other they all find theirs.

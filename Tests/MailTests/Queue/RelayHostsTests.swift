@@ -198,7 +198,7 @@ import Testing
     let relay = world.relay(port: host.port) {
       // Longer than between two octets.
       let short = Duration.milliseconds(200)
-      $0.patience = SMTPPatience(greeting: short, command: short, data: short, letter: short)
+      $0.limits.patience = SMTPPatience(greeting: short, command: short, data: short, letter: short)
     }
     await relay.start()
     let attempt = try await world.attempts(letter)[0]
@@ -216,8 +216,8 @@ import Testing
       addresses: { .records([$0.hasPrefix("silent") ? Self.second : .loopbackV4]) })
     var settings = RelaySettings()
     settings.port = host.port
-    settings.parallel = 2
-    settings.slowAfter = .milliseconds(20)
+    settings.limits.parallel = 2
+    settings.limits.slowAfter = .milliseconds(20)
     for number in 1...5 { _ = try await world.queue("bob@silent\(number).edu") }
     world.crepes.clock.advance(1)
     let letter = try await world.queue("bob@hamburger.edu")

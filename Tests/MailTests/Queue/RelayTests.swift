@@ -120,6 +120,28 @@ import Testing
     await relay.stop(within: .seconds(1))
   }
 
+  /// A host that has the letter may be about to say that it took it; any other is hung up on.
+  @Test(arguments: ["RCPT", "."]) func aStopWaitsForTheAnswerToALetterOnly(silentAt: String) async throws {
+    let world = try await RelayWorld()
+    defer { world.loop.stop() }
+    let host = try ScriptedHost(world.loop) { _, said in
+      said?.hasPrefix(silentAt) == true ? .silence : ScriptedHost.usual(said)
+    }
+    let letter = try await world.queue("bob@hamburger.edu")
+    let relay = world.relay(port: host.port)
+    await relay.start()
+    while silentAt == "." ? host.letters.isEmpty : !host.commands.contains(where: { $0.hasPrefix("RCPT") }) {
+      try await world.loop.patience()
+    }
+    // Nothing but a hang-up ends the first before the test's time is up.
+    await relay.stop(within: silentAt == "." ? .milliseconds(100) : .seconds(600))
+    let talks = await relay.talks.count
+    #expect(talks == (silentAt == "." ? 1 : 0))
+    // It is no try, and due at the next start.
+    #expect(try await world.crepes.store.attempts(letter).isEmpty)
+    #expect(try await world.crepes.store.due("hamburger.edu", limit: 1).count == 1)
+  }
+
   @Test func aReportIsNeverReportedOn() async throws {
     let loop = try EventLoop.start(name: "relay")
     defer { loop.stop() }

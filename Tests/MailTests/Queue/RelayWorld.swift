@@ -52,7 +52,7 @@ struct RelayWorld {
   ) -> Relay {
     var settings = RelaySettings()
     settings.port = port
-    settings.pause = .milliseconds(5)
+    settings.limits.pause = .milliseconds(5)
     change(&settings)
     var exchangers = [MailExchanger(preference: 10, host: "best")]
     if worse != nil { exchangers.append(MailExchanger(preference: 20, host: "worse")) }

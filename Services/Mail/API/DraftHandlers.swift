@@ -1,0 +1,60 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import MailWire
+import ServiceKit
+
+/// A draft of `/v1/mailboxes/{address}/messages/{id}`: written anew, and sent.
+extension MailAPI {
+  func replaceDraft(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    let id = try request.id()
+    let (draft, letter, room) = try await composed(request, mailbox)
+    defer { withExtendedLifetime(room) {} }
+    guard draft.draft != false else { throw Problem.invalid(field: "draft", "stays true; POST …/send sends it") }
+    let kept = try await asking {
+      try await store.replaceDraft(
+        mailbox.id, id, content: letter.content, recipients: letter.recipients.map(\.description),
+        demand: request.demand())
+    }
+    return try .encode(MessageItem(kept)).tagged(kept.tag)
+  }
+
+  func sendDraft(_ request: Request) async throws -> Response {
+    let mailbox = try await access.mailbox(request)
+    guard let owner = MailAddress(mailbox.address) else { throw Problem(409, "This mailbox can't send.") }
+    let id = try request.id()
+    let (draft, reader) = try await opened(mailbox.id, id)
+    let demand: Demand<MessageRecord>? = request.demand()
+    let room = try takeRoom(for: reader.size)
+    defer { withExtendedLifetime(room) {} }
+    let accepted = try await asking("to") {
+      try demand?(draft)
+      guard draft.isUnsent else { throw StoreError.noDraft }
+      guard !draft.recipients.isEmpty else { throw StoreError.invalid("it names nobody") }
+      let whole = try await reader.whole()
+      let time = store.now()
+      let (content, isUTF8) = try await pool.run { (MailAPI.redated(whole, time), SevenBit.hasUTF8Header(whole)) }
+      let needsUTF8 = isUTF8 || draft.recipients.contains { MailAddress($0)?.needsUTF8 == true }
+      do {
+        return try await store.accept(
+          Letter(
+            sender: owner.description, recipients: draft.recipients, content: marked(content, request.trace),
+            eightBit: needsUTF8, utf8: needsUTF8, draft: draft))
+      } catch StoreError.stale where demand == nil {
+        throw Problem(409, "It was changed while it was being sent; read it again.")
+      }
+    }
+    let sent = SentView(
+      id: id, messageId: draft.summary.messageID, queued: accepted.queued, delivered: accepted.delivered.count)
+    return try .encode(sent)
+  }
+
+  /// A letter is dated when its author says that it is done (RFC 5322 §3.6.1).
+  private static func redated(_ letter: [UInt8], _ time: Int64) -> [UInt8] {
+    guard let date = HeaderBlock(letter).fields.first(where: { $0.isNamed("Date") }) else { return letter }
+    var letter = letter
+    letter.replaceSubrange(date.range, with: Array("Date: \(MailDate.format(time))\r\n".utf8))
+    return letter
+  }
+}
