@@ -2,6 +2,7 @@ import ArgumentParser
 import EventLoop
 import HTTPServer
 import Logging
+import MailWire
 import Octets
 import SQL
 import ServiceKit
@@ -62,7 +63,7 @@ struct MailCommand: ServiceCommand {
   private var settings: MailSettings {
     let name = hostname ?? domain.first.map { "mail.\($0)" } ?? "mail.localhost"
     return MailSettings(
-      hostname: name.lowercased(), domains: domain.map { $0.lowercased() }, catchMode: catches ? keep : nil,
+      hostname: name.lowercased(), domains: domain.map(MailAddress.domainKey), catchMode: catches ? keep : nil,
       sizeLimit: sizeLimit)
   }
 

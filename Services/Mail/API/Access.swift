@@ -1,7 +1,7 @@
 import EventLoop
 import HTTPServer
 import HTTPWire
-import Octets
+import MailWire
 import ServiceKit
 
 /// Who asks: the administrator by bearer token, the owner of a mailbox by its address and password.
@@ -38,7 +38,7 @@ struct MailAccess: Sendable {
     let address = request.parameter("address")
     switch try await caller(request) {
     case .owner(let mailbox):
-      guard mailbox.address.utf8.equalsIgnoringASCIICase(address.utf8) else {
+      guard let asked = MailAddress(address), asked.folded == MailAddress(mailbox.address)?.folded else {
         throw Problem(403, "\(mailbox.address) may only see its own mailbox.")
       }
       return mailbox
