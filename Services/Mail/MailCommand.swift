@@ -2,6 +2,7 @@ import ArgumentParser
 import EventLoop
 import HTTPServer
 import Logging
+import MailWire
 import Octets
 import SQL
 import ServiceKit
@@ -82,7 +83,7 @@ struct MailCommand: ServiceCommand {
     limits.queueOctets = queueOctets
     limits.mailboxOctets = mailboxOctets
     return MailSettings(
-      hostname: name.lowercased(), domains: domain.map { $0.lowercased() }, catchMode: catches ? keep : nil,
+      hostname: name.lowercased(), domains: domain.map(MailAddress.domainKey), catchMode: catches ? keep : nil,
       limits: limits)
   }
 
@@ -115,8 +116,9 @@ struct MailCommand: ServiceCommand {
     let room = LetterRoom(limit: settings.limits.letterRoom)
     let desk = LoginDesk(
       store: store, gate: LoginGate(limits: settings.limits.logins), counters: counters, log: service.log)
-    MailAPI(store: store, desk: desk, room: room, requireAdmin: { try service.access.requireAdmin($0) })
-      .register(on: service.router)
+    let api = MailAPI(store: store, desk: desk, room: room, requireAdmin: { try service.access.requireAdmin($0) })
+    api.register(on: service.router)
+    service.onDrain { api.waiters.close() }
 
     let smtpDoor = SMTPService(
       store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, room: room, desk: desk,

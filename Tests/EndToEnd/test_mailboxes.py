@@ -21,7 +21,8 @@ class Person:
         self.host = host
         self.http = requests.Session()
         self.http.trust_env = False
-        self.http.auth = (address, password)
+        # As UTF-8, which the server reads (RFC 7617 §2.1); requests would send text as Latin-1.
+        self.http.auth = (address.encode(), password.encode())
 
     def get(self, path, **options):
         return self.http.get(self.box + path, timeout=30, **options)
@@ -232,6 +233,22 @@ def test_a_domain_comes_and_goes(shared_net, host):
     assert host.http.get(f"{host.url}/v1/domains/networkutopia.com", timeout=30).status_code == 404
 
 
+def test_a_domain_beyond_ascii_is_found_under_all_its_spellings(host):
+    made = host.http.post(f"{host.url}/v1/domains", json={"name": "BÜCHER.example"}, timeout=30)
+    assert made.status_code == 201 and made.json()["name"] == "xn--bcher-kva.example", made.text
+    for spelling in ["BÜCHER.example", "bücher.example", "xn--bcher-kva.example"]:
+        assert host.http.get(f"{host.url}/v1/domains/{spelling}", timeout=30).json() == made.json(), spelling
+    assert host.http.get(host.url + made.headers["Location"], timeout=30).ok
+    zoe = host.http.post(
+        f"{host.url}/v1/mailboxes", json={"address": "zoe@bücher.example", "password": "pickles"}, timeout=30)
+    assert zoe.status_code == 201 and host.http.get(host.url + zoe.headers["Location"], timeout=30).ok, zoe.text
+    own = Person(host, "zoe@BÜCHER.example", "pickles")
+    assert own.http.get(f"{host.url}/v1/mailboxes/zoe@BÜCHER.example/messages", timeout=30).ok
+    host.ask("DELETE", "/v1/mailboxes/zoe@bücher.example")
+    host.ask("DELETE", "/v1/domains/bücher.example")
+    assert host.http.get(host.url + made.headers["Location"], timeout=30).status_code == 404
+
+
 def test_a_listener_that_comes_back_too_late_is_told_to_begin_anew(bob, carol):
     def first(last):
         with carol.http.get(
@@ -252,14 +269,14 @@ def post(net, sender, recipient, letter):
 
 def test_what_can_not_be_understood_is_shown_as_it_stands(shared_net, catch):
     letter = (
-        b"Subject: =?koi8-r?Q?=F0?=\r\nDate: whenever\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+        b"Subject: =?gb2312?Q?=D6=D0?=\r\nDate: whenever\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
         b"--x\r\nContent-Type: text/plain; charset=klingon\r\n\r\n\xff\xfe\r\n--x\r\n"
         b"Content-Transfer-Encoding: base64\r\nContent-Type: image/png\r\n\r\naGV*sb\r\n")
     post(shared_net, "app@example.com", "odd@example.net", letter)
     found = catch.ask("GET", "/v1/messages?to=odd@example.net&wait=10")["items"]
     shown = catch.ask("GET", f"/v1/messages/{found[0]['id']}")
-    assert shown["subject"] == "=?koi8-r?Q?=F0?=" and shown["text"] == "ÿþ"
-    assert len(shown["problems"]) == 4, shown["problems"]
+    assert shown["subject"] == "=?gb2312?Q?=D6=D0?=" and shown["text"] == "ÿþ"
+    assert len(shown["problems"]) == 5, shown["problems"]
     assert letter in catch.http.get(f"{catch.url}/v1/messages/{found[0]['id']}/raw", timeout=30).content
 
 
@@ -294,6 +311,13 @@ def test_who_waits_for_an_address_gets_that_address_alone(shared_net, catch):
     last = both[0]["id"]
     catch.ask("DELETE", f"/v1/messages/{last}")
     assert catch.http.get(f"{catch.url}/v1/messages/{last}", timeout=30).status_code == 404
+
+
+def test_a_plus_in_the_address_may_stand_as_it_is(shared_net, catch):
+    post(shared_net, "app@example.com", "new+user@example.com", "Subject: tagged\r\n\r\n")
+    for to in ["new+user@example.com", "new%2Buser@example.com"]:
+        found = catch.ask("GET", f"/v1/messages?to={to}&wait=10")["items"]
+        assert [item["subject"] for item in found] == ["tagged"], to
 
 
 def test_catch_mode_keeps_the_newest_and_forgets_on_demand(shared_net, catch):

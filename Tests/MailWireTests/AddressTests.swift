@@ -48,6 +48,16 @@ import Testing
     #expect(MailAddress("Bob@Hamburger.EDU")?.folded == "bob@hamburger.edu")
   }
 
+  @Test func `all spellings of a domain beyond ASCII are one`() throws {
+    let spellings = try ["Bob@bücher.example", "Bob@BÜCHER.Example", "Bob@xn--bcher-kva.example"].map {
+      try #require(MailAddress($0))
+    }
+    #expect(Set(spellings).count == 1)
+    #expect(Set(spellings.map(\.folded)) == ["bob@xn--bcher-kva.example"])
+    #expect(MailAddress("a@" + String(repeating: "例", count: 30) + ".example") != nil)
+    #expect(MailAddress("a@" + String(repeating: "ü", count: 62) + ".example") == nil)
+  }
+
   @Test func `quoting that is not needed is dropped`() {
     #expect(MailAddress("\"alice\"@x.y")?.description == "alice@x.y")
     #expect(MailAddress("\"al\\ice\"@x.y")?.description == "alice@x.y")

@@ -76,10 +76,27 @@ import Testing
   }
 
   @Test(arguments: [
-    "=?", "=?utf-8?", "=?utf-8?Q?", "=?utf-8?Q?abc", "=?utf-8?X?abc?=", "=?koi8-r?Q?=F0?=", "= ?utf-8?Q?a?=",
+    "=?", "=?utf-8?", "=?utf-8?Q?", "=?utf-8?Q?abc", "=?utf-8?X?abc?=", "= ?utf-8?Q?a?=",
+    "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "=?gb2312?Q?=D6=D0?=", "=?klingon?Q?a?=", "=?a b?Q?c?=",
   ])
   func `what is no word that can be read stays as it stands`(field: String) {
     #expect(EncodedWord.decode(field.utf8) == field)
+  }
+
+  @Test(arguments: [
+    ("=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", "the character set iso-2022-jp is not known here"),
+    ("a =?big5?Q?=A4=A4?= b", "the character set big5 is not known here"),
+    ("=?utf-8?Q?=FF?=", "the text is not valid UTF-8; shown as windows-1252"),
+    ("=?utf-8?Q?=G?=", "a broken escape in quoted-printable is shown as it stands"),
+    ("=?koi8-r?Q?=F0?= =?gb2312?Q?ok?=", nil), ("plain =? text?", nil),
+  ])
+  func `the reason is told`(field: String, problem: String?) {
+    #expect(EncodedWord.read(field.utf8).problem == problem)
+  }
+
+  @Test func `many words are one text`() {
+    let value = String(repeating: "=?utf-8?q?=C3?= =?utf-8?q?=A9_?=\r\n ", count: 2000)
+    #expect(EncodedWord.decode(value.utf8) == String(repeating: "é ", count: 2000) + "\r\n ")
   }
 
   @Test func `bare octets are read as UTF-8, else as Windows-1252`() {
@@ -95,26 +112,6 @@ import Testing
     let words = EncodedWord.words(text)
     #expect(words.allSatisfy { $0.utf8.count <= 75 && $0.utf8.allSatisfy { $0 < 0x80 } })
     #expect(EncodedWord.decode(words.joined(separator: "\r\n ").utf8) == text)
-  }
-}
-
-@Suite struct CharsetTests {
-  @Test(
-    arguments: [
-      ([0xE9], "iso-8859-1", "é"), ([0xA4], "ISO-8859-15", "€"), ([0x80], "windows-1252", "€"), ([0x9F], "cp1252", "Ÿ"),
-      ([0xC3, 0xA9], "UTF8", "é"), ([0x61], "us-ascii", "a"), ([0x61], "koi8-r", "a"),
-    ] as [([UInt8], String, String)])
-  func `a known set is read`(octets: [UInt8], name: String, text: String) {
-    let decoded = Charset.decode(octets, named: name)
-    #expect(decoded.text == text)
-    #expect(decoded.problem == nil)
-  }
-
-  @Test func `an unknown set and wrong octets are shown, with the reason`() {
-    #expect(Charset.decode([0xF0], named: "koi8-r").problem != nil)
-    #expect(Charset.decode([0xF0], named: "koi8-r").text == "ð")
-    #expect(Charset.decode([0xFF], named: "utf-8").problem != nil)
-    #expect(Charset.decode([0x41, 0x30], named: "utf-16").problem != nil)
   }
 }
 

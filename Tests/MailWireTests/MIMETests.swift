@@ -2,7 +2,7 @@ import MailWire
 import Testing
 
 /// The letter of RFC 2049 appendix A, with its elided parts filled in.
-private let complexLetter = """
+let complexLetter = """
   MIME-Version: 1.0
   From: Nathaniel Borenstein <nsb@nsb.fv.com>
   To: Ned Freed <ned@innosoft.com>
@@ -152,259 +152,149 @@ func crlf(_ text: String) -> [UInt8] {
   @Test func `a text is cut at a whole character`() {
     let message = ParsedMessage(Array("Content-Type: text/plain; charset=utf-8\r\n\r\nééé".utf8))
     #expect(message.text(limit: 3)?.text == "é")
-    #expect(message.text(limit: 3)?.problem == nil)
+    #expect(message.text(limit: 3)?.problems == ["only the first 3 octets of a text are shown"])
+    #expect(message.text(limit: 6)?.problems == [])
+  }
+
+  @Test(arguments: [
+    ("quoted-printable", "one=20two=\nthree=C3=A9\nfour=20five\n"),
+    ("quoted-printable", "=41=42=43=44=45=46=47=48=49=4A=4B"),
+    ("base64", "b25lCnR3bwp0aHJlZQ==\n"), ("base64", "b25lCnR3\nbwp0aHJlZQ\n=="), ("8bit", "oné\ntwö\nthreé\n"),
+  ])
+  func `a text that is cut has no faults of the cut`(encoding: String, body: String) throws {
+    let message = ParsedMessage(
+      crlf("Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: \(encoding)\n\n\(body)"))
+    let whole = try #require(message.text()).text
+    for limit in 0..<message.root.body.count {
+      let cut = try #require(message.text(limit: limit))
+      #expect(whole.hasPrefix(cut.text))
+      #expect(cut.problems == ["only the first \(limit) octets of a text are shown"])
+    }
+  }
+
+  @Test(arguments: ["quoted-printable", "base64"])
+  func `a multipart that calls itself encoded is taken apart all the same`(encoding: String) {
+    let message = ParsedMessage(
+      crlf(
+        """
+        Content-Type: multipart/mixed; boundary=b
+        Content-Transfer-Encoding: \(encoding)
+
+        --b
+        Content-Type: text/plain; charset=utf-8
+        Content-Transfer-Encoding: base64
+
+        w6k=
+        --b
+        Content-Type: image/png
+
+        png
+        --b--
+
+        """))
+    #expect(message.text()?.text == "é")
+    #expect(message.attachments.map(\.type) == ["image/png"])
+    #expect(message.problems == ["a multipart/mixed must not be in \(encoding)"])
+  }
+
+  @Test(arguments: [
+    ("base64", "U3ViamVjdDogaGkNCg0KYm9keQ=="), ("quoted-printable", "Subject: =68i\n\nbo=\ndy"),
+    ("base64", "Subject: hi\n\nbody"),
+    ("7bit", "Subject: hi\n\nbody"),
+  ])
+  func `an enclosed letter is given out as the letter it is`(encoding: String, body: String) throws {
+    let message = ParsedMessage(
+      crlf(
+        """
+        Content-Type: multipart/mixed; boundary=b
+
+        --b
+        Content-Type: message/rfc822
+        Content-Transfer-Encoding: \(encoding)
+
+        \(body)
+        --b--
+
+        """))
+    let attachment = try #require(message.attachments.first)
+    let content = message.content(of: attachment)
+    #expect(String(decoding: content.octets, as: UTF8.self) == "Subject: hi\r\n\r\nbody")
+    #expect(content.problem == nil)
+    #expect(message.problems.count == (encoding == "7bit" ? 0 : 1))
+  }
+
+  /// A part as its structure says.
+  indirect enum Shape: CustomStringConvertible, Sendable {
+    case leaf(String, String)
+    case multi(String, [Shape])
+
+    static func plain(_ text: String) -> Shape { .leaf("text/plain", text) }
+    static func html(_ text: String) -> Shape { .leaf("text/html", text) }
+    static let pdf = Shape.leaf("application/pdf", "pdf")
+
+    var description: String {
+      switch self {
+      case .leaf(let type, let text): return "Content-Type: \(type)\n\n\(text)"
+      case .multi(let kind, let parts):
+        let body = parts.map(\.description)
+        // Deeper boundaries are longer, and none begins as another one does.
+        let boundary = "b\(body.joined().utf8.count)x"
+        return "Content-Type: multipart/\(kind); boundary=\(boundary)\n\n"
+          + body.map { "--\(boundary)\n\($0)\n" }.joined() + "--\(boundary)--"
+      }
+    }
+  }
+
+  @Test(
+    arguments: [
+      // A banner that a list or a scanner has put in front.
+      (
+        .multi("mixed", [.plain("banner"), .multi("alternative", [.plain("text"), .html("rich")])]),
+        "banner\ntext", "rich", []
+      ),
+      // Apple's: the pictures and files stand between pieces of html.
+      (
+        .multi("alternative", [.plain("text"), .multi("mixed", [.html("one"), .pdf, .html("two")])]), "text",
+        "one\ntwo", ["application/pdf"]
+      ),
+      // What belongs to the rich form alone is no second plain one.
+      (
+        .multi("alternative", [.plain("text"), .multi("mixed", [.html("rich"), .plain("footer")])]), "text", "rich",
+        ["text/plain"]
+      ),
+      (.multi("alternative", [.html("poor"), .html("rich")]), nil, "rich", ["text/html"]),
+      (.multi("mixed", [.plain("one"), .pdf, .plain("two")]), "one\ntwo", nil, ["application/pdf"]),
+      (
+        .multi(
+          "mixed",
+          [.multi("alternative", [.plain("a"), .html("A")]), .multi("alternative", [.plain("b"), .html("B")]), .pdf]),
+        "a\nb", "A\nB", ["application/pdf"]
+      ),
+      (
+        .multi("alternative", [.plain("text"), .multi("related", [.html("rich"), .leaf("image/png", "png")])]), "text",
+        "rich", ["image/png"]
+      ),
+    ] as [(Shape, String?, String?, [String])])
+  func `of each alternative one is read, of all else everything`(
+    shape: Shape, text: String?, html: String?, attachments: [String]
+  ) {
+    let message = ParsedMessage(crlf("\(shape)\n"))
+    #expect(message.text()?.text == text)
+    #expect(message.html()?.text == html)
+    #expect(message.attachments.map(\.type) == attachments)
+    #expect(message.problems.isEmpty)
+  }
+
+  @Test func `an unknown character set of a file name is told`() {
+    let message = ParsedMessage(
+      crlf("Content-Disposition: attachment; filename=\"=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=\"\n\nx\n"))
+    #expect(message.attachments.map(\.fileName) == ["=?iso-2022-jp?B?GyRCRnxLXBsoQg==?="])
+    #expect(message.problems == ["Content-Disposition: the character set iso-2022-jp is not known here"])
   }
 
   @Test func `html gives its words`() {
     #expect(
       PlainText.ofHTML("<style>a{}</style><!-- no > --><p>Tom &amp; <b>Jerry</b>&nbsp;&#233;&#x20ac; &foo; 1 < 2")
         == "Tom & Jerry é€ &foo; 1")
-  }
-}
-
-@Suite struct BuilderTests {
-  private func builder() throws -> MessageBuilder {
-    let alice = try #require(NamedAddress("Alice <alice@crepes.fr>"))
-    return MessageBuilder(from: [alice], date: 1_795_431_600, messageID: "<1.a@crepes.fr>")
-  }
-
-  private func written(_ builder: MessageBuilder) -> [UInt8] {
-    var generator = Generator()
-    let letter = builder.encoded(using: &generator)
-    #expect(letter.allSatisfy { $0 < 0x80 })
-    #expect(String(decoding: letter, as: UTF8.self).utf8.split(separator: 0x0A).allSatisfy { $0.count <= 79 })
-    #expect(letter.elementsEqual(crlf(String(decoding: letter, as: UTF8.self).replacingCRLF)))
-    return letter
-  }
-
-  struct Generator: RandomNumberGenerator {
-    var state: UInt64 = 1
-    mutating func next() -> UInt64 {
-      state = state &* 6_364_136_223_846_793_005 &+ 1
-      return state
-    }
-  }
-
-  @Test func `a plain letter is plain`() throws {
-    var builder = try builder()
-    builder.to = [try #require(NamedAddress("bob@hamburger.edu"))]
-    builder.subject = "Dinner"
-    builder.text = "Do you like ketchup?\nHow about pickles?"
-    #expect(
-      String(decoding: written(builder), as: UTF8.self) == """
-        Date: Mon, 23 Nov 2026 11:00:00 +0000\r
-        From: Alice <alice@crepes.fr>\r
-        To: bob@hamburger.edu\r
-        Subject: Dinner\r
-        Message-ID: <1.a@crepes.fr>\r
-        MIME-Version: 1.0\r
-        Content-Type: text/plain; charset=us-ascii\r
-        \r
-        Do you like ketchup?\r
-        How about pickles?\r
-
-        """)
-  }
-
-  @Test(arguments: [
-    "", "plain", "Grüße\nan alle\n", String(repeating: "long ", count: 100), "From here\n.\n", "日本語", "tail \nx",
-    "a\tb",
-  ])
-  func `text, html and files come back as they went in`(text: String) throws {
-    var builder = try builder()
-    builder.subject = "Ünïcode \(text.prefix(5).filter { $0 != "\n" && $0 != "\t" })"
-    builder.text = text
-    builder.html = "<p>\(text)</p><img src=cid:pic>"
-    builder.attachments = [
-      .init(fileName: "é \"1\".bin", type: "application/x-thing", content: Array(0...255)),
-      .init(fileName: "pic.png", type: "image/png", content: [1, 2, 3], contentID: "pic"),
-      .init(fileName: nil, type: "not a type", content: []),
-      .init(fileName: "old.eml", type: "message/rfc822", content: Array("Subject: x\r\n\r\nhi\r\n".utf8)),
-    ]
-    let message = ParsedMessage(written(builder))
-    #expect(message.problems.isEmpty)
-    #expect(message.subject == builder.subject)
-    let ended = text.isEmpty || text.hasSuffix("\n") ? text : text + "\n"
-    #expect(message.text()?.text == ended)
-    #expect(message.html()?.text == "<p>\(text)</p><img src=cid:pic>\n")
-    #expect(message.attachments.map(\.fileName) == ["pic.png", "é \"1\".bin", nil, "old.eml"])
-    #expect(message.attachments.map(\.isInline) == [true, false, false, false])
-    #expect(message.attachments[0].contentID == "pic")
-    #expect(message.content(of: message.attachments[1]).octets == Array(0...255))
-    #expect(message.attachments[2].type == "application/octet-stream")
-    #expect(message.content(of: message.attachments[3]).octets == Array("Subject: x\r\n\r\nhi\r\n".utf8))
-  }
-
-  @Test func `further fields can't forge the builder's own`() throws {
-    #expect(MessageBuilder.isFreeField("X-Test"))
-    for name in ["From", "content-type", "Bcc", "a b", "a:", "", "Ünï"] { #expect(!MessageBuilder.isFreeField(name)) }
-    var builder = try builder()
-    builder.fields = [("X-Test", "a\r\nBcc: b"), ("Bcc", "c@d")]
-    let header = HeaderBlock(written(builder))
-    #expect(header.first("X-Test")?.text == "a  Bcc: b")
-    #expect(header.first("Bcc") == nil)
-  }
-}
-
-extension String {
-  var replacingCRLF: String { String(String.UnicodeScalarView(unicodeScalars.filter { $0 != "\r" })) }
-}
-
-@Suite struct SevenBitTests {
-  @Test func `a letter in ASCII stays as it is`() throws {
-    let letter = crlf(complexLetter)
-    #expect(try SevenBit.convert(letter) == letter)
-  }
-
-  @Test func `a bare 8-bit letter becomes MIME`() throws {
-    let letter = Array("Subject: x\r\n\r\nGrüße\r\n".utf8)
-    #expect(!SevenBit.isSevenBit(letter))
-    let converted = try SevenBit.convert(letter)
-    #expect(SevenBit.isSevenBit(converted))
-    let message = ParsedMessage(converted)
-    #expect(message.header.first("MIME-Version") != nil)
-    #expect(message.text()?.text == "Grüße\n")
-    #expect(message.problems.isEmpty)
-  }
-
-  @Test func `each part is converted for itself`() throws {
-    var letter = crlf(
-      """
-      MIME-Version: 1.0
-      Content-Type: multipart/mixed; boundary=b
-      Content-Transfer-Encoding: 8bit
-
-      --b
-      Content-Type: text/plain; charset=utf-8
-      Content-Transfer-Encoding: 8bit
-
-      Grüße
-      --b
-      Content-Type: text/plain
-
-      untouched
-      --b
-      Content-Type: message/rfc822
-      Content-Transfer-Encoding: 8bit
-
-      Subject: inner
-      Content-Type: text/plain; charset=utf-8
-      Content-Transfer-Encoding: 8bit
-
-      drinnen: ä
-      --b
-      Content-Type: application/x-octets
-
-      """)
-    letter += [0x0D, 0x0A, 0xFF, 0xFE, 0x0D, 0x0A] + Array("--b--\r\n".utf8)
-    let before = ParsedMessage(letter)
-    let converted = try SevenBit.convert(letter)
-    #expect(SevenBit.isSevenBit(converted))
-    let after = ParsedMessage(converted)
-    #expect(after.problems.isEmpty)
-    #expect(after.root.encoding == .sevenBit)
-    #expect(after.text()?.text == before.text()?.text)
-    #expect(after.root.parts.map(\.encoding) == [.quotedPrintable, .sevenBit, .sevenBit, .base64])
-    #expect(after.root.parts[2].parts[0].text(of: converted).text == "drinnen: ä")
-    #expect(after.attachments.map { after.content(of: $0).octets.count }.last == 2)
-    #expect(after.root.parts[3].content(of: converted).octets == [0xFF, 0xFE])
-  }
-
-  @Test func `a line over 998 octets is folded away`() throws {
-    let letter = Array(("Subject: x\r\n\r\n" + String(repeating: "a", count: 999) + "\r\n").utf8)
-    let converted = try SevenBit.convert(letter)
-    #expect(ParsedMessage(converted).text()?.text == String(repeating: "a", count: 999) + "\n")
-  }
-
-  @Test(arguments: [
-    "Received: from ü\n\nx", "To: ü@x.y\n\nx", "Message-ID: <ü@x>\n\nx", "List-Id: <ü>\n\nx",
-    "Content-Type: multipart/signed; boundary=b\n\n--b\n\nü\n--b--\n",
-    "Content-Type: multipart/mixed\n\nü", "Content-Transfer-Encoding: base64\n\nü",
-    "Content-Type: message/delivery-status\n\nü",
-  ])
-  func `what would change its meaning is not converted`(letter: String) {
-    #expect(throws: SevenBit.Obstacle.self) { try SevenBit.convert(crlf(letter)) }
-  }
-
-  @Test func `header fields are encoded where their grammar allows`() throws {
-    let letter = crlf(
-      """
-      Received: by x
-      Subject: Grüße an alle, die schon lange keine mehr bekommen haben, und noch einmal Grüße
-      From: Alice Bürger <alice@crepes.fr>
-      To: bob@hamburger.edu, "Käse, Carol" <carol@hamburger.edu>
-      X-Mood: hungrig wie ein Bär
-      Content-Type: application/octet-stream; name="Gürkchen.png"
-      Content-Disposition: attachment; filename="Gürkchen.png"
-
-      x
-      """)
-    let converted = try SevenBit.convert(letter)
-    #expect(SevenBit.isSevenBit(converted))
-    let (before, after) = (ParsedMessage(letter), ParsedMessage(converted))
-    #expect(after.subject == before.subject)
-    #expect(after.from == before.from && after.to == before.to)
-    #expect(after.header.first("X-Mood")?.text == "hungrig wie ein Bär")
-    #expect(after.attachments.map(\.fileName) == ["Gürkchen.png"])
-    #expect(after.header.fields.map(\.name) == before.header.fields.map(\.name))
-    #expect(String(decoding: converted, as: UTF8.self).hasPrefix("Received: by x\r\nSubject:"))
-  }
-
-  @Test func `octets of an unknown character set are not given out as a known one`() throws {
-    let converted = try SevenBit.convert(Array("Subject: ".utf8) + [0xE9, 0x20, 0x78] + Array("\r\n\r\nx\r\n".utf8))
-    #expect(String(decoding: converted, as: UTF8.self) == "Subject: =?unknown-8bit?Q?=E9_x?=\r\n\r\nx\r\n")
-  }
-
-  @Test func `a header in UTF-8 is found in parts too`() {
-    #expect(!SevenBit.hasUTF8Header(Array("Subject: x\r\n\r\nü\r\n".utf8)))
-    #expect(SevenBit.hasUTF8Header(Array("Subject: ü\r\n\r\nx\r\n".utf8)))
-    #expect(
-      SevenBit.hasUTF8Header(
-        crlf("Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Description: ü\n\nx\n--b--\n")))
-  }
-}
-
-@Suite struct DeliveryReportTests {
-  @Test func `a report is a multipart of three parts`() throws {
-    let alice = try #require(MailAddress("alice@crepes.fr"))
-    let bob = try #require(MailAddress("bob@hamburger.edu"))
-    let jörg = try #require(MailAddress("jörg@hamburger.edu"))
-    var failed = DeliveryReport.Recipient(bob, .failed, EnhancedStatus(5, 1, 1))
-    failed.remoteHost = "mail.hamburger.edu"
-    failed.diagnostic = SMTPReply(550, EnhancedStatus(5, 1, 1), ["no such user", "here: ü"])
-    failed.lastAttempt = 1_795_431_600
-    var late = DeliveryReport.Recipient(jörg, .failed, EnhancedStatus(4, 4, 7))
-    late.reason = "No host answered for 5 days."
-    var report = DeliveryReport(
-      reportingHost: "mail.crepes.fr", to: alice, recipients: [failed, late],
-      original: Array("Subject: Grüße\r\nMessage-ID: <1@crepes.fr>\r\n\r\nsecret body".utf8), date: 1_795_431_700,
-      messageID: "<2@mail.crepes.fr>")
-    report.envelopeID = "QQ314159"
-    report.arrival = 1_795_431_500
-    var generator = BuilderTests.Generator()
-    let letter = report.encoded(using: &generator)
-    #expect(SevenBit.isSevenBit(letter))
-    let message = ParsedMessage(letter)
-    #expect(message.problems.isEmpty)
-    #expect(message.root.type.value == "multipart/report")
-    #expect(message.root.type["report-type"] == "delivery-status")
-    #expect(message.root.parts.map(\.type.value) == ["text/plain", "message/delivery-status", "text/rfc822-headers"])
-    #expect(message.to.map(\.raw) == ["alice@crepes.fr"])
-    #expect(message.references == ["<1@crepes.fr>"])
-    #expect(message.header.first("Auto-Submitted")?.text == "auto-replied")
-    #expect(message.text()?.text.contains("550 5.1.1 no such user here: ü") == true)
-    let status = message.root.parts[1].text(of: letter).text
-    let groups = status.split(separator: "\n\n").map { HeaderBlock(Array(($0 + "\n").utf8)) }
-    try #require(groups.count == 3)
-    #expect(groups[0].fields.map(\.name) == ["Reporting-MTA", "Original-Envelope-Id", "Arrival-Date"])
-    #expect(groups[1].first("Final-Recipient")?.text == "rfc822; bob@hamburger.edu")
-    #expect(groups[1].first("Action")?.text == "failed")
-    #expect(groups[1].first("Status")?.text == "5.1.1")
-    #expect(groups[1].first("Remote-MTA")?.text == "dns; mail.hamburger.edu")
-    #expect(groups[1].first("Diagnostic-Code")?.text == "smtp; 550 5.1.1 no such user here: \\x{FC}")
-    #expect(groups[2].first("Final-Recipient")?.text == "utf-8; j\\x{F6}rg@hamburger.edu")
-    #expect(groups[2].first("Status")?.text == "4.4.7")
-    let original = message.root.parts[2].text(of: letter).text
-    #expect(original == "Subject: Grüße\nMessage-ID: <1@crepes.fr>\n")
   }
 }

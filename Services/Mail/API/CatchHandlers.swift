@@ -13,7 +13,7 @@ extension MailAPI {
       guard to.utf8.contains(0x40) else {
         throw Problem(400, "to is a whole address, or @ and a domain; q=to:… finds parts of one.", field: "to")
       }
-      search.recipient = to
+      search.recipient = SearchQuery.address(to)
     }
     if let from = try request.text("from", limit: 320) { search.from.append(from) }
     if let subject = try request.text("subject", limit: 998) { search.subject.append(subject) }

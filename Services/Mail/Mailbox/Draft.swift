@@ -97,7 +97,8 @@ struct Draft: Decodable, Sendable {
   }
 
   private func messageIDDomain(_ owner: MailAddress) -> String {
-    owner.domain.utf8.allSatisfy { $0 < 0x80 } ? owner.foldedDomain : "localhost"
+    let domain = owner.foldedDomain
+    return domain.utf8.allSatisfy { $0 < 0x80 } ? domain : "localhost"
   }
 
   private static func addresses(_ list: [String]?, _ field: String) throws(Invalid) -> [NamedAddress] {
@@ -125,7 +126,8 @@ struct Draft: Decodable, Sendable {
   private func files() throws(Invalid) -> [MessageBuilder.Attachment] {
     var files: [MessageBuilder.Attachment] = []
     for (index, file) in (attachments ?? []).map(\.body).enumerated() {
-      guard let content = Base64.decode(file.content.utf8) else {
+      // Many encoders break lines (RFC 2045 §6.8), which RFC 4648 §3.1 leaves to the one who says what is read.
+      guard let content = Base64.decode(file.content.utf8.filter { $0 != 0x0D && $0 != 0x0A }) else {
         throw Invalid(field: "attachments[\(index)].content", reason: "is not base 64")
       }
       if let id = file.contentId {

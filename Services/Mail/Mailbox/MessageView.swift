@@ -112,6 +112,10 @@ struct MessageView: Encodable {
   static let textLimit = 1 << 20
   /// Fields that are shown.
   static let fieldLimit = 500
+  /// Octets of a field's name.
+  static let nameLimit = 200
+  /// Problems that are told, and octets of each.
+  static let problemLimit = (count: 100, octets: 300)
 
   /// - Parameter url: where the message itself is; its attachments are below.
   init(_ record: MessageRecord, _ letter: [UInt8], url: String) {
@@ -135,8 +139,16 @@ struct MessageView: Encodable {
     messageId = message.messageID
     inReplyTo = message.inReplyTo
     references = message.references
-    headers = message.header.fields.prefix(MessageView.fieldLimit).map { Field(name: $0.name, value: $0.text) }
     var problems = message.problems
+    headers = message.header.fields.prefix(MessageView.fieldLimit).map { field in
+      let (value, problem) = field.read()
+      if let problem { problems.append("\(field.name.cut(to: MessageView.nameLimit)): \(problem)") }
+      return Field(name: field.name.cut(to: MessageView.nameLimit), value: value)
+    }
+    if message.header.fields.count > MessageView.fieldLimit {
+      problems.append("only the first \(MessageView.fieldLimit) header fields are shown")
+    }
+    problems += ["From", "To", "Cc", "Reply-To"].compactMap(message.addressProblem)
     if let field = message.header.first("Date"), message.date == nil {
       problems.append("the date is not to be understood: \(field.text)")
     }
@@ -144,7 +156,7 @@ struct MessageView: Encodable {
     let html = message.html(limit: MessageView.textLimit)
     self.text = text?.text
     self.html = html?.text
-    problems += [text?.problem, html?.problem].compactMap { $0 }
+    problems += (text?.problems ?? []) + (html?.problems ?? [])
     attachments = message.attachments.map { attachment in
       let content = message.content(of: attachment)
       if let problem = content.problem { problems.append("attachment \(attachment.number): \(problem)") }
@@ -152,7 +164,17 @@ struct MessageView: Encodable {
         number: attachment.number, name: attachment.fileName, type: attachment.type, size: content.octets.count,
         contentId: attachment.contentID, isInline: attachment.isInline, url: "\(url)/attachments/\(attachment.number)")
     }
-    self.problems = problems
+    self.problems = MessageView.told(problems)
+  }
+
+  /// Each once, however many there are and whatever the letter itself has put into them.
+  private static func told(_ problems: [String]) -> [String] {
+    var told: [String] = []
+    for problem in problems.map({ $0.cut(to: problemLimit.octets) }) where !told.contains(problem) {
+      guard told.count < problemLimit.count else { return told + ["there are more problems than are told"] }
+      told.append(problem)
+    }
+    return told
   }
 }
 

@@ -38,6 +38,12 @@ enum SearchQuery {
     return search
   }
 
+  /// An address from a query string, where who writes `+` as it is has a blank arrive. An address has blanks in quotes alone, so
+  /// elsewhere a blank was a `+`.
+  static func address(_ text: String) -> String {
+    text.contains("\"") ? text : String(text.map { $0 == " " ? "+" : $0 })
+  }
+
   private static let keys: Set<String> = ["from", "to", "subject", "is", "before", "after"]
 
   /// Terms in their order. What looks like a key and is none, such as `http:`, is a word; an empty value is no term.

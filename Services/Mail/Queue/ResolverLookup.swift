@@ -45,8 +45,8 @@ struct ResolverLookup: Sendable {
   private func ask<Record: Sendable & Equatable>(
     _ name: String, _ type: String, _ number: Int, _ read: @Sendable (String) -> Record?
   ) async -> NameAnswer<Record> {
-    guard let escaped = Self.escaped(name) else { return .noSuchName }
-    var request = ClientRequest("\(base)/resolve?name=\(escaped)&type=\(type)")
+    guard let question = Self.question(name, type) else { return .noSuchName }
+    var request = ClientRequest(base + question)
     request.deadline = .seconds(15)
     do {
       let response = try await client.send(request.with(trace: trace))
@@ -62,19 +62,10 @@ struct ResolverLookup: Sendable {
     }
   }
 
-  /// The name for a query string; nil where it is certainly no host name.
-  static func escaped(_ name: String) -> String? {
-    var text = ""
-    for octet in name.utf8 {
-      if octet.isASCIIAlphanumeric || octet == 0x2D || octet == 0x2E || octet == 0x5F {
-        text.unicodeScalars.append(Unicode.Scalar(octet))
-      } else if octet >= 0x80 {
-        text += "%" + Hex.encode([octet])
-      } else {
-        return nil
-      }
-    }
-    return text.isEmpty ? nil : text
+  /// `/resolve?name=hamburger.edu&type=MX`; a name beyond ASCII is looked up in its A-labels (RFC 6531 §3.2).
+  /// - Returns: nil for what can't be a name in the DNS, and therefore does not exist.
+  static func question(_ name: String, _ type: String) -> String? {
+    HostName.ascii(name).map { "/resolve?name=\($0)&type=\(type)" }
   }
 
   /// `10 mail.hamburger.edu.`

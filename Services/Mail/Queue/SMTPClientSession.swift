@@ -10,6 +10,11 @@ struct Consignment: Sendable, Equatable {
   var content: [UInt8]
   /// It came with SMTPUTF8 (RFC 6531), so its headers may be in UTF-8.
   var utf8 = false
+
+  var withASCIIDomains: Consignment {
+    Consignment(
+      sender: sender?.withASCIIDomain, recipients: recipients.map(\.withASCIIDomain), content: content, utf8: utf8)
+  }
 }
 
 /// The client's side of one SMTP connection (RFC 5321), apart from all input and output: replies go in, commands come out.
@@ -110,6 +115,8 @@ struct SMTPClientSession: Sendable {
   /// Begins a letter; only when `ready`.
   mutating func begin(_ letter: Consignment) {
     guard phase == .ready, consignment == nil else { return }
+    // Without SMTPUTF8 a domain goes as the DNS has it, and only a local part beyond ASCII can't go (RFC 6531 §3.2).
+    let letter = abilities.utf8 ? letter : letter.withASCIIDomains
     consignment = letter
     verdicts = Array(repeating: nil, count: letter.recipients.count)
     accepted = []

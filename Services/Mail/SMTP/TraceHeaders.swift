@@ -27,6 +27,7 @@ struct TraceHeaders: Sendable {
   /// - Parameter complete: fill in Date, From and Message-ID also where other fields are there: the client is the author's own.
   /// - Returns: nil where the letter goes in circles.
   func stamp(_ content: [UInt8], _ envelope: SMTPEnvelope, complete: Bool) -> [UInt8]? {
+    let content = Self.withoutEnvelopeLines(content)
     let fields = FieldNames(content)
     guard fields.received <= Self.hops else { return nil }
     var head = "Received: from \(client) (\(bracketed(peer)))\r\n\tby \(hostname) with \(transport) id \(identifier)"
@@ -49,6 +50,19 @@ struct TraceHeaders: Sendable {
     letter += head.utf8
     letter += content
     return letter
+  }
+
+  /// Some tools send a letter as an mbox file has it, below a line `From bob Mon Nov 23 …` (RFC 4155), which hides the header:
+  /// such lines are dropped, as Postfix does. Where no field follows, it is a text that begins with this word.
+  private static func withoutEnvelopeLines(_ content: [UInt8]) -> [UInt8] {
+    var rest = content[...]
+    while rest.starts(with: "From ".utf8) || rest.starts(with: ">From ".utf8) {
+      guard let end = rest.firstIndex(of: 0x0A) else { return content }
+      rest = rest[(end + 1)...]
+    }
+    if rest.startIndex == 0 { return content }
+    let letter = Array(rest)
+    return FieldNames(letter).isEmpty ? content : letter
   }
 
   /// The field that says which trace a letter belongs to. Like Received it is put on top, so the first is the newest.

@@ -53,6 +53,7 @@ final class Store: Sendable {
     let time = now()
     let domains = settings.domains
     try database.writeAndWait { connection in
+      try connection.rekeyMailboxes()
       for domain in domains {
         try connection.run(
           "INSERT INTO domain (name, created_at) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", domain, time)

@@ -18,7 +18,7 @@ extension Store {
   }
 
   func domain(_ name: String) async throws -> DomainRecord? {
-    let name = name.lowercased()
+    let name = MailAddress.domainKey(name)
     return try await domains().first { $0.name == name }
   }
 
@@ -39,7 +39,7 @@ extension Store {
 
   /// A domain with mailboxes stays; the postmaster's mailbox that made itself does not count.
   func removeDomain(_ name: String) async throws {
-    let name = name.lowercased()
+    let name = MailAddress.domainKey(name)
     let automatic = try await write(.removal) { connection in
       guard try connection.exists("SELECT 1 FROM domain WHERE name = ?", name) else { throw StoreError.noSuchDomain }
       if try connection.exists("SELECT 1 FROM mailbox WHERE domain = ? AND secret <> ''", name) {
@@ -70,8 +70,8 @@ extension Store {
   /// In the order of their addresses.
   /// - Parameter after: an address; the list begins behind it.
   func mailboxes(domain: String?, after: String?, limit: Int) async throws -> [MailboxRecord] {
-    let after = after?.lowercased() ?? ""
-    let domain = domain?.lowercased()
+    let after = after.map { MailAddress($0)?.folded ?? $0 } ?? ""
+    let domain = domain.map(MailAddress.domainKey)
     return try await database.read { connection in
       try connection.all(
         """
@@ -108,6 +108,8 @@ extension Store {
 
   func createMailbox(_ address: String, password: String) async throws -> MailboxRecord {
     guard let parsed = MailAddress(address) else { throw StoreError.invalid("the address is not user@domain") }
+    // A path is decoded before it is taken apart, so such a mailbox could never be named in one.
+    guard !parsed.local.utf8.contains(0x2F) else { throw StoreError.invalid("the address has a slash") }
     guard !password.isEmpty else { throw StoreError.invalid("the password is empty") }
     guard isLocal(parsed) else { throw StoreError.noSuchDomain }
     let key = parsed.folded
@@ -168,8 +170,36 @@ extension Store {
 }
 
 extension Connection {
+  /// Gives domains and mailboxes from before `MailAddress.domainKey` their key. Where two spellings were two mailboxes, the
+  /// one that has the key already keeps it.
+  func rekeyMailboxes() throws {
+    for name in try all("SELECT name FROM domain", transform: { $0.text(0) }) {
+      let key = MailAddress.domainKey(name)
+      guard key != name else { continue }
+      if try exists("SELECT 1 FROM domain WHERE name = ?", key) {
+        try run("DELETE FROM domain WHERE name = ?", name)
+      } else {
+        try run("UPDATE domain SET name = ? WHERE name = ?", key, name)
+      }
+    }
+    let mailboxes = try all("SELECT id, key, address FROM mailbox WHERE id <> ?", Store.catchMailbox) {
+      (id: Int64($0.int(0)), key: $0.text(1), address: MailAddress($0.text(2)))
+    }
+    for mailbox in mailboxes {
+      guard let address = mailbox.address, address.folded != mailbox.key,
+        try !exists("SELECT 1 FROM mailbox WHERE key = ?", address.folded)
+      else { continue }
+      try run(
+        "UPDATE mailbox SET key = ?, address = ?, domain = ? WHERE id = ?", address.folded, Connection.shown(address),
+        address.foldedDomain, mailbox.id)
+    }
+  }
+
+  /// As a mailbox is called: the local part keeps its case.
+  private static func shown(_ address: MailAddress) -> String { "\(address.quotedLocal)@\(address.foldedDomain)" }
+
   func makeMailbox(_ address: MailAddress, secret: String, at time: Int64) throws -> MailboxRecord {
-    let text = "\(address.quotedLocal)@\(address.foldedDomain)"
+    let text = Connection.shown(address)
     try run(
       "INSERT INTO mailbox (key, address, domain, secret, created_at) VALUES (?, ?, ?, ?, ?)", address.folded, text,
       address.foldedDomain, secret, time)

@@ -56,12 +56,24 @@ public struct MailAddress: Sendable {
     return MailAddress.literalAddress(Array(domain.utf8)[...])
   }
 
-  /// The domain with its ASCII letters in lower case.
-  public var foldedDomain: String { MailAddress.folded(domain) }
+  /// The domain's key.
+  public var foldedDomain: String { MailAddress.domainKey(domain) }
 
-  /// The whole address with its ASCII letters in lower case: the key under which a host that gives no meaning to case
-  /// finds a mailbox.
-  public var folded: String { MailAddress.folded(description) }
+  /// The same mailbox for hosts that know ASCII alone; as it is where that is impossible.
+  public var withASCIIDomain: MailAddress {
+    let isASCII = domain.utf8.allSatisfy { $0 < 128 }
+    return isASCII ? self : MailAddress(local: local, domain: foldedDomain) ?? self
+  }
+
+  /// The whole address with the ASCII letters of its local part in lower case and its domain's key: under this a host that gives
+  /// no meaning to case finds a mailbox.
+  public var folded: String {
+    domain.isEmpty ? MailAddress.folded(quotedLocal) : "\(MailAddress.folded(quotedLocal))@\(foldedDomain)"
+  }
+
+  /// What all spellings of a domain have in common: its name in the DNS (RFC 5891 §5), so that `BÜCHER.example` and
+  /// `xn--bcher-kva.example` are one. What can't be such a name is put in lower case.
+  public static func domainKey(_ domain: String) -> String { HostName.ascii(domain) ?? folded(domain) }
 
   static func folded(_ text: String) -> String {
     String(decoding: text.utf8.map(\.asciiLowercased), as: UTF8.self)
@@ -86,7 +98,8 @@ public struct MailAddress: Sendable {
 
 extension MailAddress: Hashable, CustomStringConvertible {
   public static func == (left: MailAddress, right: MailAddress) -> Bool {
-    left.local == right.local && left.domain.utf8.equalsIgnoringASCIICase(right.domain.utf8)
+    left.local == right.local
+      && (left.domain.utf8.equalsIgnoringASCIICase(right.domain.utf8) || left.foldedDomain == right.foldedDomain)
   }
 
   public func hash(into hasher: inout Hasher) {
@@ -134,30 +147,11 @@ extension MailAddress {
     return text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control }
   }
 
-  /// Labels of letters, digits and inner hyphens, or of UTF-8, joined by dots (RFC 5321 §4.1.2 `Domain`).
-  ///
-  /// The underscore is let through, since host names in the wild have it.
+  /// Labels of letters, digits and inner hyphens, or of UTF-8, joined by dots (RFC 5321 §4.1.2 `Domain`, RFC 6531 §3.3).
   static func isDomain(_ octets: ArraySlice<UInt8>) -> Bool {
-    guard !octets.isEmpty, octets.count <= domainLimit, hasHostCharacters(octets) else { return false }
-    for label in octets.split(separator: 0x2E, omittingEmptySubsequences: false) {
-      guard !label.isEmpty, label.count <= 63, label.first != 0x2D, label.last != 0x2D else { return false }
-      guard label.allSatisfy({ $0 >= 128 || $0.isASCIIAlphanumeric || $0 == 0x2D || $0 == 0x5F }) else { return false }
-    }
-    return true
-  }
-
-  /// Beyond ASCII a label has letters, marks and digits alone (RFC 5892, of which this is the core).
-  private static func hasHostCharacters(_ octets: ArraySlice<UInt8>) -> Bool {
-    if octets.allSatisfy({ $0 < 128 }) { return true }
-    guard let text = String(validating: octets, as: UTF8.self) else { return false }
-    return text.unicodeScalars.allSatisfy { scalar in
-      if scalar.isASCII { return true }
-      switch scalar.properties.generalCategory {
-      case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter, .nonspacingMark,
-        .spacingMark, .decimalNumber:
-        return true
-      default: return false
-      }
+    guard !octets.isEmpty, octets.count <= domainLimit else { return false }
+    return octets.split(separator: 0x2E, omittingEmptySubsequences: false).allSatisfy { label in
+      label.first != 0x2D && label.last != 0x2D && HostName.asciiLabel(label) != nil
     }
   }
 

@@ -23,7 +23,7 @@ public struct NamedAddress: Sendable, Equatable {
 
   /// One mailbox as a person writes it: `Alice <alice@crepes.fr>` or `alice@crepes.fr`; nil for all else.
   public init?(_ text: String) {
-    let list = NamedAddress.list(Array(text.utf8))
+    let list = NamedAddress.list(Array(text.utf8), limit: 2)
     guard list.count == 1, let first = list.first, first.address != nil else { return nil }
     self = first
   }
@@ -31,11 +31,12 @@ public struct NamedAddress: Sendable, Equatable {
   /// For people: `Alice <alice@crepes.fr>`.
   public var text: String { name.isEmpty ? raw : raw.isEmpty ? name : "\(name) <\(raw)>" }
 
-  /// The mailboxes of an unfolded field, tolerantly; those of groups too. What is no mailbox is kept as it stands. At most 2000.
-  public static func list(_ octets: some Collection<UInt8>) -> [NamedAddress] {
+  /// The mailboxes of an unfolded field, tolerantly; those of groups too. What is no mailbox is kept as it stands.
+  /// - Parameter limit: so many at most.
+  public static func list(_ octets: some Collection<UInt8>, limit: Int = 2000) -> [NamedAddress] {
     var scanner = TokenScanner(Array(octets)[...])
     var list: [NamedAddress] = []
-    while !scanner.rest.isEmpty, list.count < 2000 {
+    while !scanner.rest.isEmpty, list.count < limit {
       if let entry = entry(&scanner) { list.append(entry) }
     }
     return list
@@ -48,6 +49,7 @@ public struct NamedAddress: Sendable, Equatable {
     var spec: String?
     var comment: ArraySlice<UInt8>?
     var blank = false
+    var hasAt = false
     loop: while true {
       let before = scanner.rest.startIndex
       if let found = scanner.skipBlanks() { comment = found }
@@ -57,7 +59,7 @@ public struct NamedAddress: Sendable, Equatable {
       case 0x2C, 0x3B:
         scanner.rest.removeFirst()
         break loop
-      case 0x3A where spec == nil && !words.contains(0x40):
+      case 0x3A where spec == nil && !hasAt:
         // The words were a group's name.
         scanner.rest.removeFirst()
         words = []
@@ -73,6 +75,7 @@ public struct NamedAddress: Sendable, Equatable {
           name.append(0x20)
         }
         words += before[..<scanner.rest.startIndex]
+        hasAt = hasAt || content.contains(0x40)
         name += content
       default:
         if blank, !words.isEmpty {
@@ -82,6 +85,7 @@ public struct NamedAddress: Sendable, Equatable {
         scanner.rest.removeFirst()
         words.append(next)
         name.append(next)
+        hasAt = hasAt || next == 0x40
         blank = false
         continue loop
       }

@@ -1,18 +1,43 @@
 import Octets
 
-/// The character sets a letter's text is read in: UTF-8, US-ASCII, ISO 8859-1 and -15, Windows-1252.
+/// The character sets a letter's text is read in: UTF-8, US-ASCII, and those of one octet a character (ISO 8859, Windows, KOI8,
+/// IBM 866). The others, which have several octets a character or states, are shown raw.
 public enum Charset: Sendable {
-  case utf8, ascii, latin1, latin9, windows1252
+  case utf8, ascii
+  /// What octets from 128 on mean.
+  case singleByte([Unicode.Scalar])
 
   /// By its name in MIME or a usual alias, without case; nil for all others.
   public init?(_ name: String) {
     switch MailAddress.folded(name) {
     case "utf-8", "utf8": self = .utf8
     case "us-ascii", "ascii", "ansi_x3.4-1968": self = .ascii
-    case "iso-8859-1", "iso8859-1", "iso_8859-1", "latin1", "l1": self = .latin1
-    case "iso-8859-15", "iso8859-15", "iso_8859-15", "latin-9", "latin9": self = .latin9
-    case "windows-1252", "cp1252", "x-cp1252": self = .windows1252
-    default: return nil
+    case let name:
+      guard let table = SingleByteSets.tables[Charset.canonical(name)] else { return nil }
+      self = .singleByte(table)
+    }
+  }
+
+  /// The parts of ISO 8859 by the numbers of their alphabets.
+  private static let latin = [1: 1, 2: 2, 3: 3, 4: 4, 5: 9, 6: 10, 7: 13, 8: 14, 9: 15, 10: 16]
+
+  /// The name under which its table stands.
+  private static func canonical(_ name: String) -> String {
+    for (prefix, canonical) in [
+      ("iso8859-", "iso-8859-"), ("iso_8859-", "iso-8859-"), ("x-cp", "windows-"), ("cp", "windows-"),
+    ]
+    where name.hasPrefix(prefix) && !name.hasPrefix("cp866") { return canonical + name.dropFirst(prefix.count) }
+    for prefix in ["latin-", "latin", "l"] where name.hasPrefix(prefix) {
+      if let part = Int(name.dropFirst(prefix.count)).flatMap({ latin[$0] }) { return "iso-8859-\(part)" }
+    }
+    switch name {
+    case "cp866", "866": return "ibm866"
+    case "koi8": return "koi8-r"
+    case "tis-620": return "iso-8859-11"
+    // Hebrew and Arabic by the direction in which they are written, which is Unicode's (RFC 1556).
+    case "iso-8859-8-i": return "iso-8859-8"
+    case "iso-8859-6-i": return "iso-8859-6"
+    default: return name
     }
   }
 
@@ -25,55 +50,36 @@ public enum Charset: Sendable {
     }
     let known = name.map(Charset.init) ?? .ascii
     switch known {
-    case .latin1: return (String(String.UnicodeScalarView(octets.map { Unicode.Scalar($0) })), nil)
-    case .latin9: return (table(octets, latin9Scalar), nil)
-    case .windows1252: return (table(octets, windows1252Scalar), nil)
+    case .singleByte(let table):
+      let scalars = octets.map { scalar($0, table) }
+      let problem = "the text has octets that mean nothing in \(name ?? "")"
+      return (String(String.UnicodeScalarView(scalars)), scalars.contains("\u{FFFD}") ? problem : nil)
     case .utf8, .ascii, nil:
       let isUTF8 = String(validating: octets, as: UTF8.self)
       let problem: String?
       switch known {
       case .utf8: problem = isUTF8 == nil ? "the text is not valid UTF-8; shown as windows-1252" : nil
       case .ascii: problem = name == nil && isUTF8 != nil ? nil : "the text has octets that are not in US-ASCII"
-      default: problem = "the character set \(name ?? "") is not known here"
+      default: problem = unknown(name ?? "")
       }
-      return (isUTF8 ?? table(octets, windows1252Scalar), problem)
+      let fallback = { octets.map { scalar($0, SingleByteSets.windows1252) } }
+      return (isUTF8 ?? String(String.UnicodeScalarView(fallback())), problem)
     }
   }
+
+  /// The reason why text in this set is shown raw.
+  static func unknown(_ name: String) -> String { "the character set \(name) is not known here" }
 
   /// Whether octets under 128 mean ASCII in it, so that such text needs no table.
-  private static func isASCIISuperset(_ name: String) -> Bool {
+  static func isASCIISuperset(_ name: String) -> Bool {
     if Charset(name) != nil { return true }
     let folded = MailAddress.folded(name)
-    return ["iso-8859-", "windows-", "cp125", "koi8-", "gb", "big5", "euc-", "shift_jis", "macintosh", "unknown-8bit"]
-      .contains { folded.hasPrefix($0) }
-  }
-
-  private static func table(_ octets: some Collection<UInt8>, _ scalar: (UInt8) -> Unicode.Scalar) -> String {
-    var view = String.UnicodeScalarView()
-    for octet in octets { view.append(scalar(octet)) }
-    return String(view)
-  }
-
-  private static func latin9Scalar(_ octet: UInt8) -> Unicode.Scalar {
-    switch octet {
-    case 0xA4: "€"
-    case 0xA6: "Š"
-    case 0xA8: "š"
-    case 0xB4: "Ž"
-    case 0xB8: "ž"
-    case 0xBC: "Œ"
-    case 0xBD: "œ"
-    case 0xBE: "Ÿ"
-    default: Unicode.Scalar(octet)
+    return ["windows-", "gb", "big5", "euc-", "shift_jis", "macintosh", "unknown-8bit"].contains {
+      folded.hasPrefix($0)
     }
   }
 
-  private static let windows1252High: [Unicode.Scalar] = [
-    "€", "\u{81}", "‚", "ƒ", "„", "…", "†", "‡", "ˆ", "‰", "Š", "‹", "Œ", "\u{8D}", "Ž", "\u{8F}", "\u{90}", "‘", "’",
-    "“", "”", "•", "–", "—", "˜", "™", "š", "›", "œ", "\u{9D}", "ž", "Ÿ",
-  ]
-
-  private static func windows1252Scalar(_ octet: UInt8) -> Unicode.Scalar {
-    0x80..<0xA0 ~= octet ? windows1252High[Int(octet - 0x80)] : Unicode.Scalar(octet)
+  private static func scalar(_ octet: UInt8, _ table: [Unicode.Scalar]) -> Unicode.Scalar {
+    octet < 128 ? Unicode.Scalar(octet) : table[Int(octet - 128)]
   }
 }

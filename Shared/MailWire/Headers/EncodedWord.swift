@@ -3,41 +3,69 @@ import Octets
 /// Text beyond ASCII in header fields: `=?charset?encoding?text?=` (RFC 2047, RFC 2231 §5).
 public enum EncodedWord {
   /// The value of a field as text. What is no proper encoded word, or is in an unknown character set, stays as it stands.
+  public static func decode(_ value: some Collection<UInt8>) -> String { read(value).text }
+
+  /// The same with the first thing that could not be understood, if any. The work grows with the length alone.
   ///
   /// Blanks between two encoded words are dropped (RFC 2047 §6.2), and adjacent words in one character set are joined before
   /// they are read, since some writers split a character between them.
-  public static func decode(_ value: some Collection<UInt8>) -> String {
+  public static func read(_ value: some Collection<UInt8>) -> (text: String, problem: String?) {
     let octets = Array(value)
     var text = ""
+    var problem: String?
     var plain = 0
     var index = 0
-    var pending: (charset: String, octets: [UInt8])?
+    // Words that wait for the next one, which may go on with their last character.
+    var charset: String?
+    var joined: [UInt8] = []
+    func show(_ octets: some Collection<UInt8>, _ charset: String?) {
+      let decoded = Charset.decode(octets, named: charset)
+      text += decoded.text
+      problem = problem ?? decoded.problem
+    }
     func flush() {
-      if let word = pending { text += Charset.decode(word.octets, named: word.charset).text }
-      pending = nil
+      if let charset { show(joined, charset) }
+      charset = nil
+      joined.removeAll(keepingCapacity: true)
     }
     while index < octets.count {
       guard octets[index] == 0x3D, let word = word(octets, index) else {
         index += 1
         continue
       }
+      problem = problem ?? word.problem
+      guard let content = word.octets else {
+        index = word.end
+        continue
+      }
       let between = octets[plain..<index]
-      if pending == nil || !between.allSatisfy({ $0.isASCIIBlank || $0 == 0x0D || $0 == 0x0A }) {
+      if charset == nil || !between.allSatisfy({ $0.isASCIIBlank || $0 == 0x0D || $0 == 0x0A }) {
         flush()
-        text += Charset.decode(between, named: nil).text
-      } else if let last = pending, !last.charset.utf8.equalsIgnoringASCIICase(word.charset.utf8) {
+        show(between, nil)
+      } else if let last = charset, !last.utf8.equalsIgnoringASCIICase(word.charset.utf8) {
         flush()
       }
-      pending = (word.charset, (pending?.octets ?? []) + word.octets)
+      charset = word.charset
+      joined += content
       index = word.end
       plain = index
     }
     flush()
-    return text + Charset.decode(octets[plain...], named: nil).text
+    show(octets[plain...], nil)
+    return (text, problem)
+  }
+
+  /// One encoded word of a field.
+  private struct Word {
+    var charset: String
+    /// Nil where the character set is not known, so that the word is shown raw.
+    var octets: [UInt8]?
+    var problem: String?
+    var end: Int
   }
 
   /// The encoded word that begins at an index.
-  private static func word(_ octets: [UInt8], _ start: Int) -> (charset: String, octets: [UInt8], end: Int)? {
+  private static func word(_ octets: [UInt8], _ start: Int) -> Word? {
     guard start + 1 < octets.count, octets[start + 1] == 0x3F else { return nil }
     // 75 octets by RFC 2047 §2; writers that exceed it are common, without bound they would cost.
     let window = octets[(start + 2)..<min(octets.count, start + 1000)]
@@ -48,16 +76,20 @@ public enum EncodedWord {
     guard let end = body.firstIndex(of: 0x3F), end + 1 < octets.count, octets[end + 1] == 0x3D,
       !octets[start..<end].contains(where: { $0 == 0x0D || $0 == 0x0A })
     else { return nil }
-    let charset = String(decoding: octets[(start + 2)..<first].prefix { $0 != 0x2A }, as: UTF8.self)
+    let name = octets[(start + 2)..<first].prefix { $0 != 0x2A }
+    guard !name.isEmpty, name.allSatisfy(TokenScanner.isToken) else { return nil }
+    let charset = String(decoding: name, as: UTF8.self)
     let encoded = octets[(first + 3)..<end]
-    let decoded: [UInt8]
+    let decoded: (octets: [UInt8], problem: String?)
     switch octets[first + 1].asciiLowercased {
-    case 0x62: decoded = TransferEncoding.decodeBase64(encoded).octets
-    case 0x71: decoded = TransferEncoding.decodeQuotedPrintable(spaced(encoded)).octets
+    case 0x62: decoded = TransferEncoding.decodeBase64(encoded)
+    case 0x71: decoded = TransferEncoding.decodeQuotedPrintable(spaced(encoded))
     default: return nil
     }
-    guard Charset(charset) != nil || decoded.allSatisfy({ $0 < 128 }) else { return nil }
-    return (charset, decoded, end + 2)
+    guard Charset(charset) != nil || Charset.isASCIISuperset(charset) && decoded.octets.allSatisfy({ $0 < 128 }) else {
+      return Word(charset: charset, octets: nil, problem: Charset.unknown(charset), end: end + 2)
+    }
+    return Word(charset: charset, octets: decoded.octets, problem: decoded.problem, end: end + 2)
   }
 
   /// An underscore is always a blank (RFC 2047 §4.2 (2)), also where quoted-printable would drop one.

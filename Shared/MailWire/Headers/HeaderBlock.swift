@@ -9,8 +9,20 @@ public struct HeaderField: Sendable {
   /// Unfolded, without blanks around it (RFC 5322 §2.2.3); any octets.
   public let value: [UInt8]
 
+  /// Octets of a value that are read; a longer one is cut, since no person's field is as long and it costs wherever it is shown.
+  public static let readLimit = 16_384
+
   /// The value with its encoded words decoded (RFC 2047), for people.
-  public var text: String { EncodedWord.decode(value) }
+  public var text: String { read().text }
+
+  /// The same with what could not be understood, if anything: that stays as it stands, and what exceeds `readLimit` is cut.
+  public func read() -> (text: String, problem: String?) {
+    guard value.count > HeaderField.readLimit else { return EncodedWord.read(value) }
+    let cut = value.prefix(HeaderField.readLimit)
+    // Rather between two words than inside an encoded one or a character.
+    let end = cut.suffix(1000).lastIndex(where: \.isASCIIBlank) ?? Array(cut).wholeUTF8.endIndex
+    return (EncodedWord.decode(cut[..<end]), "only its first \(HeaderField.readLimit) octets are read")
+  }
 
   public func isNamed(_ name: String) -> Bool { self.name.utf8.equalsIgnoringASCIICase(name.utf8) }
 }

@@ -5,6 +5,8 @@ public struct ParameterField: Sendable, Equatable {
   /// In lower case: `text/plain`, `attachment`.
   public var value: String
   public var parameters: [Parameter]
+  /// What could not be understood and is shown as it stands, if anything.
+  public private(set) var problem: String?
 
   public struct Parameter: Sendable, Equatable {
     /// In lower case, without the marks of RFC 2231.
@@ -25,9 +27,10 @@ public struct ParameterField: Sendable, Equatable {
 
   public subscript(name: String) -> String? { parameters.first { $0.name == name }?.value }
 
-  /// Reads a field's unfolded value, tolerantly: what is no parameter is passed over.
+  /// Reads a field's unfolded value, of which at most `HeaderField.readLimit` octets, tolerantly: what is no parameter is passed
+  /// over.
   public init(parsing octets: some Collection<UInt8>) {
-    var scanner = TokenScanner(Array(octets)[...])
+    var scanner = TokenScanner(Array(octets.prefix(HeaderField.readLimit))[...])
     value = MailAddress.folded(scanner.until(0x3B)).filter { $0 != " " && $0 != "\t" }
     var pieces: [Piece] = []
     while scanner.skip(0x3B) {
@@ -40,7 +43,7 @@ public struct ParameterField: Sendable, Equatable {
       _ = scanner.until(0x3B)
       if pieces.count < 200 { pieces.append(Piece(name, octets)) }
     }
-    parameters = ParameterField.joined(pieces)
+    (parameters, problem) = ParameterField.joined(pieces)
   }
 
   /// `name`, `name*`, `name*0` or `name*0*` with its value.
@@ -66,24 +69,28 @@ public struct ParameterField: Sendable, Equatable {
   }
 
   /// Continuations in the order of their numbers, up to the first gap; a plain form gives way to an extended one.
-  private static func joined(_ pieces: [Piece]) -> [Parameter] {
+  private static func joined(_ pieces: [Piece]) -> (parameters: [Parameter], problem: String?) {
     var parameters: [Parameter] = []
+    var problem: String?
     for name in pieces.map(\.name) where !parameters.contains(where: { $0.name == name }) {
       let same = pieces.filter { $0.name == name }
+      let value: (text: String, problem: String?)
       if let whole = same.first(where: { $0.isExtended && $0.index == nil }) {
-        parameters.append(Parameter(name: name, value: decoded([whole])))
+        value = decoded([whole])
       } else if let plain = same.first(where: { $0.index == nil && !$0.isExtended }) {
         // Not what RFC 2231 wants, but what many mailers write.
-        parameters.append(Parameter(name: name, value: EncodedWord.decode(plain.octets)))
+        value = EncodedWord.read(plain.octets)
       } else {
         let ordered = (0..<same.count).map { number in same.first { $0.index == number } }.prefix { $0 != nil }
-        parameters.append(Parameter(name: name, value: decoded(ordered.compactMap { $0 })))
+        value = decoded(ordered.compactMap { $0 })
       }
+      parameters.append(Parameter(name: name, value: value.text))
+      problem = problem ?? value.problem
     }
-    return parameters
+    return (parameters, problem)
   }
 
-  private static func decoded(_ pieces: [Piece]) -> String {
+  private static func decoded(_ pieces: [Piece]) -> (text: String, problem: String?) {
     var charset: String?
     var octets: [UInt8] = []
     for (position, piece) in pieces.enumerated() {
@@ -99,7 +106,7 @@ public struct ParameterField: Sendable, Equatable {
       }
       octets += percentDecoded(value)
     }
-    return Charset.decode(octets, named: charset.flatMap { $0.isEmpty ? nil : $0 }).text
+    return Charset.decode(octets, named: charset.flatMap { $0.isEmpty ? nil : $0 })
   }
 
   private static func percentDecoded(_ octets: ArraySlice<UInt8>) -> [UInt8] {

@@ -46,6 +46,7 @@ public struct MIMEPart: Sendable {
       let parsed = ParameterField(parsing: field.value)
       if MIMEPart.isMediaType(parsed.value) {
         type = parsed
+        if let problem = parsed.problem { problems.append("Content-Type: \(problem)") }
       } else {
         problems.append("the content type is not to be understood: \(field.text)")
       }
@@ -53,13 +54,14 @@ public struct MIMEPart: Sendable {
     let encoding = header.first("Content-Transfer-Encoding").map { TransferEncoding(parsing: $0.value) } ?? .sevenBit
     var parts: [MIMEPart] = []
     let isContainer = type.value.hasPrefix("multipart/") || type.value == "message/rfc822"
-    if isContainer, encoding.isEncoded {
-      problems.append("a \(type.value) must not be in \(encoding.name)")
-    } else if isContainer, depth >= MIMEPart.depthLimit {
+    if isContainer, encoding.isEncoded { problems.append("a \(type.value) must not be in \(encoding.name)") }
+    if isContainer, depth >= MIMEPart.depthLimit {
       problems.append("parts nested deeper than \(MIMEPart.depthLimit) are not taken apart")
     } else if type.value == "message/rfc822" {
-      parts = [MIMEPart(letter, body, depth: depth + 1, count: &count, isInDigest: false)]
+      // The octets of an encoded one are not the letter's own, which parts are ranges of; `content` has it decoded.
+      parts = encoding.isEncoded ? [] : [MIMEPart(letter, body, depth: depth + 1, count: &count, isInDigest: false)]
     } else if isContainer {
+      // RFC 2045 §6.4 forbids to encode a multipart, and who names an encoding seldom means it: the delimiters stand there.
       if let boundary = type["boundary"], !boundary.isEmpty {
         let found = MIMEPart.split(letter, body, boundary: Array(boundary.utf8))
         for range in found.ranges {
@@ -71,9 +73,9 @@ public struct MIMEPart: Sendable {
             MIMEPart(
               letter, range, depth: depth + 1, count: &count, isInDigest: type.value == "multipart/digest"))
         }
-        if found.ranges.isEmpty {
+        if found.ranges.isEmpty, !encoding.isEncoded {
           problems.append("the multipart's boundary is nowhere")
-        } else if !found.isClosed {
+        } else if !found.ranges.isEmpty, !found.isClosed {
           problems.append("the multipart is not closed; the letter may be cut off")
         }
       } else {
@@ -84,6 +86,7 @@ public struct MIMEPart: Sendable {
     self.type = type
     self.encoding = encoding
     disposition = header.first("Content-Disposition").map { ParameterField(parsing: $0.value) }
+    if let problem = disposition?.problem { problems.append("Content-Disposition: \(problem)") }
     self.range = range
     self.body = body
     self.parts = parts
@@ -139,34 +142,46 @@ public struct MIMEPart: Sendable {
     return last.map { String($0) }
   }
 
-  /// Content-ID without its angle brackets (RFC 2392).
+  /// Content-ID without its angle brackets (RFC 2392); no longer than a line may be.
   public var contentID: String? {
     guard let value = header.first("Content-ID")?.value.trimmedBlanks, !value.isEmpty else { return nil }
-    return String(decoding: value.drop { $0 == 0x3C }.prefix { $0 != 0x3E }, as: UTF8.self)
+    return String(decoding: value.drop { $0 == 0x3C }.prefix(998).prefix { $0 != 0x3E }, as: UTF8.self)
   }
 
-  /// The decoded octets (those of a container as they stand), of the first `limit` octets of the body alone if a limit is given.
-  public func content(of letter: [UInt8], limit: Int = .max) -> (octets: [UInt8], problem: String?) {
-    let octets = letter[body].prefix(limit)
-    let isContainer = type.value.hasPrefix("multipart/") || type.value == "message/rfc822"
-    return isContainer ? (Array(octets), nil) : encoding.decode(octets)
+  /// The decoded octets; those of a container as they stand, unless it is a letter that is really in base64 or quoted-printable,
+  /// although that is forbidden (RFC 2045 §6.4).
+  public func content(of letter: [UInt8]) -> (octets: [UInt8], problem: String?) { decoded(letter[body]) }
+
+  private func decoded(_ octets: ArraySlice<UInt8>) -> (octets: [UInt8], problem: String?) {
+    if type.value.hasPrefix("multipart/") { return (Array(octets), nil) }
+    let content = encoding.decode(octets)
+    let isContainer = type.value == "message/rfc822"
+    return isContainer && content.problem != nil ? (Array(octets), nil) : content
   }
 
-  /// The decoded octets as text with LF line ends, and what was wrong, if anything.
-  public func text(of letter: [UInt8], limit: Int = .max) -> (text: String, problem: String?) {
-    let content = content(of: letter, limit: limit)
+  /// The decoded octets as text with LF line ends, and what was wrong.
+  /// - Parameter limit: octets of the body that are read; the rest is cut off.
+  public func text(of letter: [UInt8], limit: Int = .max) -> (text: String, problems: [String]) {
     let isCut = body.count > limit
-    let decoded = Charset.decode(isCut ? content.octets.wholeUTF8 : content.octets[...], named: type["charset"])
-    return (decoded.text.withoutCR, content.problem ?? decoded.problem)
+    let content = decoded(isCut ? encoding.whole(letter[body].prefix(limit)) : letter[body])
+    let text = Charset.decode(isCut ? content.octets.wholeUTF8 : content.octets[...], named: type["charset"])
+    let cut = isCut ? "only the first \(limit) octets of a text are shown" : nil
+    return (text.text.withoutCR, [content.problem, text.problem, cut].compactMap(\.self))
   }
 }
 
 extension [UInt8] {
   /// Without the beginning of a character at the end.
   var wholeUTF8: ArraySlice<UInt8> {
-    var end = endIndex
-    while end > startIndex, endIndex - end < 4, self[end - 1] & 0xC0 == 0x80 { end -= 1 }
-    return end > startIndex && self[end - 1] >= 0xC0 ? self[..<(end - 1)] : self[...]
+    guard let start = suffix(4).lastIndex(where: { $0 & 0xC0 != 0x80 }) else { return self[...] }
+    let length =
+      switch self[start] {
+      case 0xF0...: 4
+      case 0xE0...: 3
+      case 0xC0...: 2
+      default: 1
+      }
+    return start + length > endIndex ? self[..<start] : self[...]
   }
 }
 

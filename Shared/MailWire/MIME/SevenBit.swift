@@ -33,7 +33,7 @@ public enum SevenBit {
   /// The letter in seven bits: its parts in quoted-printable or base64, its header fields in encoded words.
   ///
   /// - Throws: for octets beyond ASCII where they can't be encoded: in a field with a grammar of its own, such as Received or an
-  ///   address, inside a signature (`multipart/signed`), in an encoded container, or in a part that can't be taken apart.
+  ///   address, inside a signature (`multipart/signed`), in an encoded letter inside it, or in a part that can't be taken apart.
   public static func convert(_ letter: [UInt8]) throws(Obstacle) -> [UInt8] {
     if isSevenBit(letter) { return letter }
     var output: [UInt8] = []

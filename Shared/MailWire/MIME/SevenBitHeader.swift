@@ -36,19 +36,21 @@ enum SevenBitHeader {
     switch grammar(field.name) {
     case .text:
       if field.value.allSatisfy({ $0 < 0x80 }) || String(validating: field.value, as: UTF8.self) != nil {
-        writer.text(field.name, field.text)
+        writer.text(field.name, EncodedWord.decode(field.value))
       } else {
         // Nobody knows the character set, and a guess must not go out as a fact (RFC 1428 §3).
         writer.unknown(field.name, field.value)
       }
     case .addresses:
-      let list = NamedAddress.list(field.value)
+      let list = NamedAddress.list(field.value, limit: .max)
       guard String(validating: field.value, as: UTF8.self) != nil, !list.isEmpty,
         list.allSatisfy({ $0.address?.needsUTF8 == false })
       else { return nil }
       writer.addresses(field.name, list)
     case .parameters:
-      guard String(validating: field.value, as: UTF8.self) != nil else { return nil }
+      guard field.value.count <= HeaderField.readLimit, String(validating: field.value, as: UTF8.self) != nil else {
+        return nil
+      }
       writer.parameters(field.name, ParameterField(parsing: field.value))
     case .fixed: return nil
     }

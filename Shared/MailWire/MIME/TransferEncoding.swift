@@ -45,6 +45,29 @@ public enum TransferEncoding: Sendable, Equatable {
     }
   }
 
+  /// The front of an encoded text up to where it can be cut: at the end of a line, and never inside what makes up an octet.
+  func whole(_ octets: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
+    var cut = octets
+    // In text lines are short; where they are not, none is worth waiting for.
+    if let end = octets.suffix(1000).lastIndex(of: 0x0A) {
+      cut = octets[...end]
+    } else if cut.last == 0x0D {
+      cut.removeLast()
+    }
+    switch self {
+    case .quotedPrintable:
+      if let escape = cut.suffix(2).firstIndex(of: 0x3D) { cut = cut[..<escape] }
+    case .base64:
+      // Four characters are three octets.
+      var excess = cut.reduce(0) { $0 + ($1.isASCIIAlphanumeric || $1 == 0x2B || $1 == 0x2F ? 1 : 0) } % 4
+      while excess > 0, let last = cut.popLast() {
+        excess -= last.isASCIIAlphanumeric || last == 0x2B || last == 0x2F ? 1 : 0
+      }
+    case .sevenBit, .eightBit, .binary, .unknown: break
+    }
+    return cut
+  }
+
   /// Base 64 as found in letters: foreign octets are passed over (RFC 2045 §6.8), what follows padding is read on.
   public static func decodeBase64(_ text: some Collection<UInt8>) -> (octets: [UInt8], problem: String?) {
     var octets: [UInt8] = []

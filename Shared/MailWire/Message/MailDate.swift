@@ -103,13 +103,14 @@ public enum MessageID {
     return "<\(seconds).\(String(random, radix: 36))@\(domain)>"
   }
 
-  /// The ids in a field such as References or In-Reply-To, with their angle brackets; at most 100.
+  /// The ids in a field such as References or In-Reply-To, with their angle brackets; at most 100, and none that is longer than
+  /// a line may be (RFC 5322 §2.1.1).
   public static func list(_ value: some Collection<UInt8>) -> [String] {
     var ids: [String] = []
     var rest = Array(value)[...]
     while ids.count < 100, let open = rest.firstIndex(of: 0x3C), let close = rest[open...].firstIndex(of: 0x3E) {
       let id = rest[open...close].filter { $0 > 0x20 && $0 < 0x7F }
-      if id.count > 2 { ids.append(String(decoding: id, as: UTF8.self)) }
+      if 3...998 ~= id.count { ids.append(String(decoding: id, as: UTF8.self)) }
       rest = rest[(close + 1)...]
     }
     return ids

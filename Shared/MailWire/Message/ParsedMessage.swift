@@ -7,7 +7,7 @@ public struct ParsedMessage: Sendable {
   /// The letter's octets, which every range in the parts points into.
   public let letter: [UInt8]
   public let root: MIMEPart
-  /// The leaf that is read as plain text, and those that follow it inline.
+  /// The leaves that are read as plain text, one after the other.
   private let textParts: [MIMEPart]
   private let htmlParts: [MIMEPart]
   /// Everything that is not text or html to be read, in the letter's order.
@@ -35,10 +35,12 @@ public struct ParsedMessage: Sendable {
     self.letter = letter
     root = MIMEPart(letter)
     var sorter = Sorter()
-    sorter.visit(root, inAlternative: false)
-    textParts = sorter.text
-    htmlParts = sorter.html
-    attachments = sorter.attachments.enumerated().map { Attachment(number: $0.offset + 1, part: $0.element) }
+    let reading = sorter.read(root)
+    textParts = reading.text
+    htmlParts = reading.html
+    attachments = reading.saved.sorted { $0.range.lowerBound < $1.range.lowerBound }.enumerated().map {
+      Attachment(number: $0.offset + 1, part: $0.element)
+    }
     problems = sorter.problems
   }
 
@@ -55,53 +57,93 @@ public struct ParsedMessage: Sendable {
   public var inReplyTo: [String] { header.first("In-Reply-To").map { MessageID.list($0.value) } ?? [] }
   public var references: [String] { header.first("References").map { MessageID.list($0.value) } ?? [] }
 
-  /// The addresses of all fields of this name.
+  /// Octets of all fields of a name that are read for addresses.
+  public static let addressLimit = 65_536
+
+  /// The addresses of all fields of this name; what exceeds `addressLimit` is cut.
   public func addresses(_ name: String) -> [NamedAddress] {
-    header.all(name).flatMap { NamedAddress.list($0.value) }
+    var left = ParsedMessage.addressLimit
+    var list: [NamedAddress] = []
+    for field in header.all(name) where left > 0 {
+      let octets = field.value.prefix(left)
+      // A cut address would be another one.
+      let end = octets.count < field.value.count ? octets.lastIndex(of: 0x2C) ?? 0 : octets.endIndex
+      list += NamedAddress.list(octets[..<end], limit: .max)
+      left -= octets.count
+    }
+    return list
+  }
+
+  /// What of the addresses of all fields of this name is not read, if anything.
+  public func addressProblem(_ name: String) -> String? {
+    let octets = header.all(name).reduce(0) { $0 + $1.value.count }
+    return octets > ParsedMessage.addressLimit
+      ? "only the addresses in the first \(ParsedMessage.addressLimit) octets of \(name) are read" : nil
   }
 
   /// The plain text with LF line ends, of at most about `limit` octets of each part; nil where the letter has none.
-  public func text(limit: Int = .max) -> (text: String, problem: String?)? { joined(textParts, limit) }
+  public func text(limit: Int = .max) -> (text: String, problems: [String])? { joined(textParts, limit) }
 
   /// The html, likewise.
-  public func html(limit: Int = .max) -> (text: String, problem: String?)? { joined(htmlParts, limit) }
+  public func html(limit: Int = .max) -> (text: String, problems: [String])? { joined(htmlParts, limit) }
 
-  private func joined(_ parts: [MIMEPart], _ limit: Int) -> (text: String, problem: String?)? {
+  private func joined(_ parts: [MIMEPart], _ limit: Int) -> (text: String, problems: [String])? {
     guard !parts.isEmpty else { return nil }
     let texts = parts.map { $0.text(of: letter, limit: limit) }
-    return (texts.map(\.text).joined(separator: "\n"), texts.compactMap(\.problem).first)
+    return (texts.map(\.text).joined(separator: "\n"), texts.flatMap(\.problems))
   }
 
-  /// The decoded octets of an attachment; those of an enclosed letter as they stand.
+  /// The decoded octets of an attachment.
   public func content(of attachment: Attachment) -> (octets: [UInt8], problem: String?) {
     attachment.part.content(of: letter)
   }
 
-  /// Sorts the leaves into text, html and attachments (RFC 2046 §5.1, RFC 2387).
-  private struct Sorter {
+  /// How a part is read: its leaves that are plain text, html, or to be saved.
+  private struct Reading {
     var text: [MIMEPart] = []
     var html: [MIMEPart] = []
-    var attachments: [MIMEPart] = []
+    var saved: [MIMEPart] = []
+
+    /// One thing after the other, as in `multipart/mixed`.
+    static func all(_ readings: [Reading]) -> Reading {
+      Reading(text: readings.flatMap(\.text), html: readings.flatMap(\.html), saved: readings.flatMap(\.saved))
+    }
+
+    /// The same thing in several ways, from the plainest to the richest (RFC 2046 §5.1.4): the first that has plain text and the
+    /// last that has html, each whole. What else there is to read can be saved, so that nothing is lost.
+    static func best(_ readings: [Reading]) -> Reading {
+      let plainest = readings.firstIndex { !$0.text.isEmpty }
+      let richest = readings.lastIndex { !$0.html.isEmpty }
+      var best = Reading()
+      for (index, reading) in readings.enumerated() {
+        if index == plainest { best.text = reading.text } else { best.saved += reading.text }
+        if index == richest { best.html = reading.html } else { best.saved += reading.html }
+        best.saved += reading.saved
+      }
+      return best
+    }
+  }
+
+  /// Sorts the leaves (RFC 2046 §5.1, RFC 2387).
+  private struct Sorter {
     var problems: [String] = []
 
-    mutating func visit(_ part: MIMEPart, inAlternative: Bool) {
+    mutating func read(_ part: MIMEPart) -> Reading {
       problems += part.problems
       if case .unknown(let name) = part.encoding { problems.append("the transfer encoding \(name) is not known here") }
       if part.isMultipart {
-        for child in part.parts {
-          visit(child, inAlternative: part.type.value == "multipart/alternative" || inAlternative)
-        }
-        return
+        var readings: [Reading] = []
+        for child in part.parts { readings.append(read(child)) }
+        return part.type.value == "multipart/alternative" ? .best(readings) : .all(readings)
       }
       let isSaved =
         part.disposition?.value == "attachment" || (part.fileName != nil && part.disposition?.value != "inline")
+      if isSaved { return Reading(saved: [part]) }
       switch part.type.value {
-      case "text/plain" where !isSaved && (!inAlternative || text.isEmpty): text.append(part)
-      case "text/html" where !isSaved && (inAlternative ? html.isEmpty : true): html.append(part)
-      case let type where type.hasPrefix("multipart/") && !isSaved:
-        // A multipart that can't be taken apart is shown as it stands.
-        text.append(part)
-      default: attachments.append(part)
+      case "text/html": return Reading(html: [part])
+      // A multipart that can't be taken apart is shown as it stands.
+      case let type where type == "text/plain" || type.hasPrefix("multipart/"): return Reading(text: [part])
+      default: return Reading(saved: [part])
       }
     }
   }

@@ -1,4 +1,5 @@
 import MailWire
+import ServiceKit
 import Testing
 
 @testable import Mail
@@ -19,6 +20,14 @@ import Testing
     #expect(search.after == 1_795_392_000)
     #expect(search.before == 1_795_428_000)
     #expect(search.unread == false)
+  }
+
+  @Test(arguments: [
+    ("new user@example.com", "new+user@example.com"), ("new+user@example.com", "new+user@example.com"),
+    ("\"new user\"@example.com", "\"new user\"@example.com"), ("@example.com", "@example.com"),
+  ])
+  func `a plus in an address is found as it is written`(asked: String, address: String) {
+    #expect(SearchQuery.address(asked) == address)
   }
 
   @Test func `nothing to look for finds everything`() throws {
@@ -58,6 +67,20 @@ import Testing
     #expect(summary == Summary(text: "Do you like ketchup?\n"))
   }
 
+  @Test func `long fields are cut at a whole character`() {
+    let people = String(repeating: "Zoë <zoe@x.y>, ", count: 5000)
+    let id = "<\(String(repeating: "1", count: 5000))@x>"
+    let fields = ["From: \(people)", "To: \(people)", "Cc: bob@x.y", "Message-ID: \(id)"]
+    let subject = "Subject: " + String(repeating: "=?utf-8?q?=C3=A9?= ", count: 100_000)
+    let summary = Summary.of(Array((fields + [subject, "", "x"]).joined(separator: "\r\n").utf8))
+    #expect(summary.subject == String(repeating: "é", count: 512))
+    #expect(1000...1024 ~= summary.from.utf8.count && summary.from.hasPrefix("Zoë <zoe@x.y>, Zoë"))
+    #expect(1000...4096 ~= summary.to.utf8.count && summary.to.hasPrefix("Zoë <zoe@x.y>, Zoë"))
+    #expect(summary.messageID.isEmpty)
+    let raw = Summary.of(Array("From: \(String(repeating: "a", count: 100_000))\r\n\r\nx\r\n".utf8))
+    #expect(raw.from == String(repeating: "a", count: 1024))
+  }
+
   @Test func `a long text is cut at a whole character`() {
     let text = Summary.of(Array("\r\n".utf8) + Array(String(repeating: "é", count: 5000).utf8)).text
     #expect(text.utf8.count <= 4096)
@@ -93,6 +116,18 @@ import Testing
     #expect(!letter.needsUTF8)
   }
 
+  @Test(arguments: [#"aGVs\r\nbG8=\r\n"#, #"aGVs\nbG8="#, "aGVsbG8=", "aGVs bG8="])
+  func `an attachment may come in lines`(content: String) throws {
+    let json = #"{"to": ["bob@hamburger.edu"], "attachments": [{"content": "\#(content)"}]}"#
+    let draft = try JSON.decode(Draft.self, from: Array(json.utf8))
+    if content.contains(" ") {
+      #expect(throws: Draft.Invalid(field: "attachments[0].content", reason: "is not base 64")) { try composed(draft) }
+    } else {
+      let message = ParsedMessage(try composed(draft).content)
+      #expect(message.attachments.map { message.content(of: $0).octets } == [Array("hello".utf8)])
+    }
+  }
+
   @Test func `what is wrong is named`() throws {
     func refusal(_ change: (inout Draft) -> Void) -> String? {
       var draft = Draft()
@@ -120,6 +155,52 @@ import Testing
 }
 
 @Suite struct MessageViewTests {
+  private static func view(_ letter: [UInt8]) -> MessageView {
+    let record = MessageRecord(
+      id: 7, mailbox: 2, folder: "INBOX", uid: 1, flags: [.seen], size: letter.count, receivedAt: 0, sender: "",
+      recipients: ["bob@hamburger.edu"], summary: .of(letter), revision: 1)
+    return MessageView(record, letter, url: "/v1/messages/7")
+  }
+
+  @Test func `what is cut is told`() {
+    let long = String(repeating: "word ", count: 10_000)
+    let people = String(repeating: "bob@x.y, ", count: 10_000)
+    let name = String(repeating: "N", count: 100_000)
+    let text = String(repeating: "eine Zeile mit Gr=C3=BC=C3=9Fen\r\n", count: 50_000)
+    let view = Self.view(
+      Array(
+        """
+        Subject: \(long)\r
+        To: \(people)\r
+        \(name): x\r
+        Content-Type: text/plain; charset=utf-8\r
+        Content-Transfer-Encoding: quoted-printable\r
+        \r
+        \(text)
+        """.utf8))
+    #expect(
+      view.problems == [
+        "Subject: only its first 16384 octets are read", "To: only its first 16384 octets are read",
+        "only the addresses in the first 65536 octets of To are read",
+        "only the first 1048576 octets of a text are shown",
+      ])
+    #expect(view.headers.allSatisfy { $0.name.utf8.count <= 200 && $0.value.utf8.count <= 16_384 })
+    #expect(view.subject.utf8.count <= 16_384 && view.to.count == 65_536 / 9)
+    #expect(view.text?.hasSuffix("Grüßen\n") == true)
+  }
+
+  @Test func `a field that can't be understood is told, and problems have a bound`() {
+    let word = "X: =?iso-2022-jp?B?GyRCRnxLXBsoQg==?=\r\n"
+    let view = Self.view(Array(("Subject: a\r\n" + word + word + "\r\nx\r\n").utf8))
+    #expect(view.problems == ["X: the character set iso-2022-jp is not known here"])
+    #expect(view.headers.map(\.value) == ["a"] + Array(repeating: "=?iso-2022-jp?B?GyRCRnxLXBsoQg==?=", count: 2))
+    let long = String(repeating: "y", count: 900)
+    let many = (0..<400).map { "X-\($0): =?\(long)?Q?a?=\r\n" }.joined()
+    let problems = Self.view(Array((many + "\r\nx\r\n").utf8)).problems
+    #expect(problems.count == 101)
+    #expect(problems.allSatisfy { $0.utf8.count <= 300 })
+  }
+
   @Test func `what can't be understood is shown, with the reason`() {
     let letter = Array(
       "Date: whenever\r\nContent-Type: multipart/mixed\r\nX: =?utf-8?q?=C3=A9?=\r\n\r\nas it stands\r\n".utf8)

@@ -207,6 +207,48 @@ import Testing
     await relay.stop(within: .seconds(1))
   }
 
+  /// RFC 5321 §4.1.3: the address stands there, so nobody is asked for it.
+  @Test func anAddressLiteralIsItsOwnRoute() async throws {
+    let loop = try EventLoop.start(name: "relay")
+    defer { loop.stop() }
+    let other = try Host("hamburger.edu", loop: loop, catchMode: 10)
+    let crepes = try TestStore(domains: ["crepes.fr"])
+    let accepted = try await crepes.store.accept(
+      Letter(sender: "alice@crepes.fr", recipients: ["bob@[127.0.0.1]"], content: Array("Subject: hi\r\n\r\n".utf8)))
+    let relay = Self.relay(crepes, port: other.port, on: loop, names: NameLookup.none)
+    await relay.start()
+    let record = try await Self.wait(crepes.store, try #require(accepted.queued), for: .delivered, on: loop)
+    #expect(record.recipients[0].host == "[127.0.0.1]")
+    let caught = try await other.test.store.messages(Store.catchMailbox, folder: nil, before: nil, limit: 10)
+    #expect(caught.map(\.recipients) == [["bob@[127.0.0.1]"]])
+    await relay.stop(within: .seconds(1))
+  }
+
+  /// RFC 6531 §3.2: in the DNS the domain has its A-labels, in SMTP it stays as it is written.
+  @Test func aDomainBeyondASCIIIsLookedUpAsTheDNSHasIt() async throws {
+    let loop = try EventLoop.start(name: "relay")
+    defer { loop.stop() }
+    let other = try Host("hamburger.edu", loop: loop, catchMode: 10)
+    let crepes = try TestStore(domains: ["crepes.fr"])
+    let accepted = try await crepes.store.accept(
+      Letter(
+        sender: "alice@crepes.fr", recipients: ["bob@bücher.example", "eve@xn--bcher-kva.example"],
+        content: Array("Subject: hi\r\n\r\n".utf8), utf8: true))
+    let asked = Lock<[String]>([])
+    let names = NameLookup(
+      exchangers: { domain in
+        asked.withLock { $0.append(domain) }
+        return .records([])
+      }, addresses: { _ in .records([.loopbackV4]) })
+    let relay = Self.relay(crepes, port: other.port, on: loop, names: names)
+    await relay.start()
+    _ = try await Self.wait(crepes.store, try #require(accepted.queued), for: .delivered, on: loop)
+    #expect(asked.withLock { $0 } == ["xn--bcher-kva.example"])
+    let caught = try await other.test.store.messages(Store.catchMailbox, folder: nil, before: nil, limit: 10)
+    #expect(caught.map(\.recipients) == [["bob@bücher.example", "eve@xn--bcher-kva.example"]])
+    await relay.stop(within: .seconds(1))
+  }
+
   @Test func aRouteThatLeadsBackHereIsALoop() async throws {
     let loop = try EventLoop.start(name: "relay")
     defer { loop.stop() }

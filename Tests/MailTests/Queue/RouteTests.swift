@@ -60,6 +60,17 @@ import Testing
   }
 }
 
+@Suite struct ResolverLookupTests {
+  @Test(arguments: [
+    ("Hamburger.edu", "/resolve?name=hamburger.edu&type=MX"),
+    ("bücher.example", "/resolve?name=xn--bcher-kva.example&type=MX"), ("a..b", nil), ("a&b", nil),
+    (Array(repeating: String(repeating: "b", count: 63), count: 4).joined(separator: "."), nil),
+  ])
+  func aQuestionNamesWhatTheDNSCanHave(name: String, question: String?) {
+    #expect(ResolverLookup.question(name, "MX") == question)
+  }
+}
+
 @Suite struct RetryScheduleTests {
   @Test(arguments: [(1, 300), (2, 900), (3, 3600), (4, 14_400), (5, 14_400), (30, 14_400)])
   func theWaitsGrowAndVaryByATenth(tries: Int, seconds: Int64) {

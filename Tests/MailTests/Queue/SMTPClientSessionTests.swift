@@ -216,6 +216,16 @@ import Testing
     #expect(Self.output(&modern) == "MAIL FROM:<alice@crepes.fr> BODY=8BITMIME SMTPUTF8\r\n")
   }
 
+  @Test func aDomainBeyondASCIINeedsNoSMTPUTF8() {
+    var old = Self.ready("PIPELINING")
+    old.begin(Self.letter("bob@b\u{fc}cher.example"))
+    #expect(Self.output(&old) == "MAIL FROM:<alice@crepes.fr>\r\nRCPT TO:<bob@xn--bcher-kva.example>\r\nDATA\r\n")
+    var modern = Self.ready("PIPELINING", "SMTPUTF8")
+    modern.begin(Self.letter("bob@b\u{fc}cher.example"))
+    #expect(
+      Self.output(&modern) == "MAIL FROM:<alice@crepes.fr> SMTPUTF8\r\nRCPT TO:<bob@b\u{fc}cher.example>\r\nDATA\r\n")
+  }
+
   @Test func oneForeignAddressDoesNotSpoilTheOthers() {
     var session = Self.ready("8BITMIME", "PIPELINING")
     session.begin(Self.letter("\u{e9}@h.edu", "bob@h.edu"))

@@ -154,6 +154,21 @@ import Testing
     #expect(own.contains("\r\nDate: ") && own.contains("\r\nMessage-ID: ") && !own.contains("\r\nFrom: "))
   }
 
+  @Test(arguments: [
+    "From bob@x.y Mon Nov 23 11:00:00 2026\r\n", ">From bob\r\n", "From bob\r\n>From eve Mon Nov 23 11:00:00 2026\r\n",
+  ])
+  func anEnvelopeLineOfAnMboxFileIsDropped(lines: String) throws {
+    let letter = try #require(Self.stamp(lines + "Subject: hi\r\n\r\nFrom here on\r\n"))
+    #expect(letter.hasSuffix("+0000\r\nSubject: hi\r\n\r\nFrom here on\r\n"))
+    let own = try #require(Self.stamp(lines + "From: x@y.z\r\n\r\nbody\r\n", complete: true))
+    #expect(own.hasSuffix(">\r\nFrom: x@y.z\r\n\r\nbody\r\n") && own.contains("\r\nMessage-ID: "))
+  }
+
+  @Test(arguments: ["From now on I eat ketchup.\r\nDo you?\r\n", "From afar", "From afar\r\n"])
+  func aTextThatBeginsLikeAnEnvelopeLineStays(text: String) throws {
+    #expect(try #require(Self.stamp(text)).hasSuffix("\r\n\r\n" + text))
+  }
+
   @Test func moreThanFiftyReceivedLinesAreALoop() {
     let line = "Received: from a by b;\r\n\tdate\r\n"
     #expect(Self.stamp(String(repeating: line, count: 50) + "\r\n") != nil)
