@@ -105,14 +105,14 @@ struct FieldReader {
 
 extension RData {
   /// RDATA in presentation format, such as `10 mail.example.com.` for MX; any type may be written as `\# length hex`
-  /// (RFC 3597 §5).
+  /// (RFC 3597 §5). Comments, parentheses and line ends, which lay out a zone file, are refused outside quotes.
   /// - Parameters:
   ///   - origin: where names without a final dot belong; nil refuses them.
   ///   - splitsStrings: whether a string of TXT that is longer than 255 octets becomes several, or is refused.
   public init(
     type: RecordType, text: some StringProtocol, origin: Name? = nil, splitsStrings: Bool = false
   ) throws(TextError) {
-    var scanner = ZoneFileScanner(Array(text.utf8))
+    var scanner = ZoneFileScanner(Array(text.utf8), hasLayout: false)
     let entry: ZoneFileEntry?
     do {
       entry = try scanner.next()
@@ -120,7 +120,6 @@ extension RData {
       throw .bad("data", error.reason.description)
     }
     self = try RData(type: type, tokens: entry?.tokens[...] ?? [], origin: origin, splitsStrings: splitsStrings)
-    guard scanner.isAtEnd else { throw .extra("a second line") }
   }
 
   init(type: RecordType, tokens: ArraySlice<TextToken>, origin: Name?, splitsStrings: Bool = false) throws(TextError) {
