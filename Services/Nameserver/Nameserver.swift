@@ -32,7 +32,9 @@ import ServiceKit
         service.log.info("serving DNS", metadata: ["address": "\(bound)"])
       }
       let access = service.access
-      Routes.add(to: service.router, ZoneHandlers(keeper: keeper, clock: service.clock)) { try access.requireAdmin($0) }
+      Routes.add(to: service.router, ZoneHandlers(keeper: keeper, clock: service.clock, pool: service.pool)) {
+        try access.requireAdmin($0)
+      }
       service.onReady("database") { try await database.database.probe() }
       service.onReset { try await keeper.reset() }
       service.onBackup { try await database.database.backup(to: $0 + "/nameserver.sqlite") }
