@@ -16,14 +16,26 @@ import ServiceKit
     name: .customLong("dns"), help: "Address and port for DNS over UDP and TCP; repeatable. Port 0 takes a free one.")
   var dns: [SocketAddress] = []
 
+  @Option(
+    help:
+      "Answers a second by UDP, for each loop, that a client's network (/24, or /56 of IPv6) is given of each kind: data, referral, no data, no such name, error. Beyond, half are dropped and half ask to come by TCP. 0 for no limit; clients on loopback have none."
+  )
+  var rateLimitResponses = ServerLimits().responsesPerSecond
+
+  func validate() throws {
+    guard rateLimitResponses >= 0 else { throw ValidationError("--rate-limit-responses must be 0 or more") }
+  }
+
   func run() throws {
     let addresses = dns
-    try Service.run("nameserver", common) { service in
+    var limits = ServerLimits()
+    limits.responsesPerSecond = rateLimitResponses
+    try Service.run("nameserver", common) { [limits] service in
       let database = try ZoneDatabase(path: try service.dataDirectory().file("nameserver.sqlite"))
       let metrics = ServerMetrics(service.metrics)
       var generator = SystemRandomNumberGenerator()
       let hash = NameHash(using: &generator)
-      let loops = service.loops.map { DNSLoop(on: $0, limits: ServerLimits(), metrics: metrics, hash: hash) }
+      let loops = service.loops.map { DNSLoop(on: $0, limits: limits, metrics: metrics, hash: hash) }
       let keeper = ZoneKeeper(
         on: service.loop, database: database, pool: service.pool, loops: loops, clock: service.clock, hash: hash)
       try await keeper.start()
