@@ -55,6 +55,21 @@ struct FieldReader {
     return value
   }
 
+  /// A number, or the mnemonic of one, in either case.
+  mutating func number<T: FixedWidthInteger>(_ field: String, or mnemonics: [String: T]) throws(TextError) -> T {
+    if let known = tokens.first.flatMap({ mnemonics[$0.string.uppercased()] }) {
+      tokens.removeFirst()
+      return known
+    }
+    return try number(field)
+  }
+
+  mutating func type(_ field: String) throws(TextError) -> RecordType {
+    let token = try token(field)
+    guard let type = RecordType(token.string) else { throw .bad(field, token.string) }
+    return type
+  }
+
   mutating func seconds(_ field: String) throws(TextError) -> UInt32 {
     let token = try token(field)
     guard let value = TimeText.parse(token.octets) else { throw .bad(field, token.string) }
@@ -173,6 +188,7 @@ extension RData {
         throw .bad("tag", tag.string)
       }
       self = .caa(caa)
+    case .loc: self = .unknown(type, try LocationText.read(&fields))
     default:
       guard let format = RDataFields.formats[type] else { throw .noPresentation(type) }
       self = .unknown(type, try RDataFields.read(format, &fields))
@@ -190,6 +206,7 @@ extension RData {
     case .txt(let strings): strings.map(RData.quoted).joined(separator: " ")
     case .srv(let srv): "\(srv.priority) \(srv.weight) \(srv.port) \(srv.target)"
     case .caa(let caa): "\(caa.flags) \(String(decoding: caa.tag, as: UTF8.self)) \(RData.quoted(caa.value))"
+    case .unknown(.loc, let octets): LocationText.text(octets) ?? RData.generic(octets)
     case .unknown(let type, let octets):
       RDataFields.formats[type].flatMap { RDataFields.text($0, octets) } ?? RData.generic(octets)
     }
