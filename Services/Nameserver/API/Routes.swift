@@ -39,5 +39,6 @@ enum Routes {
     on(.delete, server + "/zones/{zone}", zones.delete)
     on(.get, server + "/zones/{zone}/export", zones.export)
     on(.put, server + "/zones/{zone}/notify", zones.notify)
+    on(.put, server + "/zones/{zone}/rectify", zones.rectify)
   }
 }

@@ -128,4 +128,10 @@ struct ZoneHandlers: Sendable {
     _ = try await keeper.zone(try name(request))
     return .json(try JSON.encode(ResultView(result: "Notification queued")))
   }
+
+  /// Accepted: the order of names is made anew with each change, and there is nothing to put right.
+  func rectify(_ request: Request) async throws -> Response {
+    _ = try await keeper.zone(try name(request))
+    return .json(try JSON.encode(ResultView(result: "Rectified")))
+  }
 }
