@@ -45,7 +45,17 @@ struct RRset: Hashable, Sendable {
   /// Equal to the letter: names that differ in case are equal otherwise.
   func isWritten(as other: RRset) -> Bool {
     self == other && name.wire == other.name.wire
-      && zip(records, other.records).allSatisfy { $0.data.wire == $1.data.wire }
+      && zip(records, other.records).allSatisfy { !$0.data.hasName || $0.data.wire == $1.data.wire }
+  }
+}
+
+extension RData {
+  /// A name is in it that is compared without case.
+  fileprivate var hasName: Bool {
+    switch self {
+    case .address, .txt, .caa, .unknown: false
+    default: true
+    }
   }
 }
 
