@@ -17,14 +17,26 @@ import ServiceKit
     name: .customLong("dns"), help: "Address and port for DNS over UDP and TCP; repeatable. Port 0 takes a free one.")
   var dns: [SocketAddress] = []
 
+  @Option(
+    help:
+      "Answers a second by UDP, for each loop, that a client's network (/24, or /56 of IPv6) is given of each kind: data, referral, no data, no such name, error. Beyond, half are dropped and half ask to come by TCP. 0 for no limit; clients on loopback have none."
+  )
+  var rateLimitResponses = ServerLimits().responsesPerSecond
+
+  func validate() throws {
+    guard rateLimitResponses >= 0 else { throw ValidationError("--rate-limit-responses must be 0 or more") }
+  }
+
   func run() throws {
     let addresses = dns
-    try Service.run("nameserver", common) { service in
+    var limits = ServerLimits()
+    limits.responsesPerSecond = rateLimitResponses
+    try Service.run("nameserver", common) { [limits] service in
       let database = try ZoneDatabase(path: try service.dataDirectory().file("nameserver.sqlite"))
       let metrics = ServerMetrics(service.metrics)
       var generator = SystemRandomNumberGenerator()
       let hash = NameHash(using: &generator)
-      let loops = service.loops.map { DNSLoop(on: $0, limits: ServerLimits(), metrics: metrics, hash: hash) }
+      let loops = service.loops.map { DNSLoop(on: $0, limits: limits, metrics: metrics, hash: hash) }
       let keeper = ZoneKeeper(
         on: service.loop, database: database, pool: service.pool, loops: loops, clock: service.clock, hash: hash)
       try await keeper.start()
@@ -33,7 +45,9 @@ import ServiceKit
         service.log.info("serving DNS", metadata: ["address": "\(bound)"])
       }
       let access = service.access
-      Routes.add(to: service.router, ZoneHandlers(keeper: keeper, clock: service.clock)) { try access.requireAdmin($0) }
+      Routes.add(to: service.router, ZoneHandlers(keeper: keeper, clock: service.clock, pool: service.pool)) {
+        try access.requireAdmin($0)
+      }
       service.onReady("database") { try await database.database.probe() }
       service.onReset { try await keeper.reset() }
       service.onBackup { try await database.database.backup(to: $0 + "/nameserver.sqlite") }

@@ -13,6 +13,7 @@ public struct RecordType: RawRepresentable, Hashable, Sendable {
   public static let mx = RecordType(rawValue: 15)
   public static let txt = RecordType(rawValue: 16)
   public static let aaaa = RecordType(rawValue: 28)
+  public static let loc = RecordType(rawValue: 29)
   public static let srv = RecordType(rawValue: 33)
   public static let dname = RecordType(rawValue: 39)
   public static let opt = RecordType(rawValue: 41)

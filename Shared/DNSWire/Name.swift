@@ -154,9 +154,9 @@ extension Name: Comparable {
   public var canonicalKey: [UInt8] {
     var key: [UInt8] = []
     key.reserveCapacity(wire.count)
-    for label in labels.reversed() {
+    for offset in labelOffsets.reversed() {
       // A label ends with 0, which must not be mistaken for its octets 0 and 1.
-      for octet in label {
+      for octet in wire[(offset + 1)...(offset + Int(wire[offset]))] {
         if octet <= 1 { key += [1, octet + 1] } else { key.append(octet.asciiLowercased) }
       }
       key.append(0)

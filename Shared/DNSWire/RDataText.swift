@@ -55,6 +55,21 @@ struct FieldReader {
     return value
   }
 
+  /// A number, or the mnemonic of one, in either case.
+  mutating func number<T: FixedWidthInteger>(_ field: String, or mnemonics: [String: T]) throws(TextError) -> T {
+    if let known = tokens.first.flatMap({ mnemonics[$0.string.uppercased()] }) {
+      tokens.removeFirst()
+      return known
+    }
+    return try number(field)
+  }
+
+  mutating func type(_ field: String) throws(TextError) -> RecordType {
+    let token = try token(field)
+    guard let type = RecordType(token.string) else { throw .bad(field, token.string) }
+    return type
+  }
+
   mutating func seconds(_ field: String) throws(TextError) -> UInt32 {
     let token = try token(field)
     guard let value = TimeText.parse(token.octets) else { throw .bad(field, token.string) }
@@ -105,14 +120,14 @@ struct FieldReader {
 
 extension RData {
   /// RDATA in presentation format, such as `10 mail.example.com.` for MX; any type may be written as `\# length hex`
-  /// (RFC 3597 §5).
+  /// (RFC 3597 §5). Comments, parentheses and line ends, which lay out a zone file, are refused outside quotes.
   /// - Parameters:
   ///   - origin: where names without a final dot belong; nil refuses them.
   ///   - splitsStrings: whether a string of TXT that is longer than 255 octets becomes several, or is refused.
   public init(
     type: RecordType, text: some StringProtocol, origin: Name? = nil, splitsStrings: Bool = false
   ) throws(TextError) {
-    var scanner = ZoneFileScanner(Array(text.utf8))
+    var scanner = ZoneFileScanner(Array(text.utf8), hasLayout: false)
     let entry: ZoneFileEntry?
     do {
       entry = try scanner.next()
@@ -120,7 +135,6 @@ extension RData {
       throw .bad("data", error.reason.description)
     }
     self = try RData(type: type, tokens: entry?.tokens[...] ?? [], origin: origin, splitsStrings: splitsStrings)
-    guard scanner.isAtEnd else { throw .extra("a second line") }
   }
 
   init(type: RecordType, tokens: ArraySlice<TextToken>, origin: Name?, splitsStrings: Bool = false) throws(TextError) {
@@ -174,6 +188,7 @@ extension RData {
         throw .bad("tag", tag.string)
       }
       self = .caa(caa)
+    case .loc: self = .unknown(type, try LocationText.read(&fields))
     default:
       guard let format = RDataFields.formats[type] else { throw .noPresentation(type) }
       self = .unknown(type, try RDataFields.read(format, &fields))
@@ -191,6 +206,7 @@ extension RData {
     case .txt(let strings): strings.map(RData.quoted).joined(separator: " ")
     case .srv(let srv): "\(srv.priority) \(srv.weight) \(srv.port) \(srv.target)"
     case .caa(let caa): "\(caa.flags) \(String(decoding: caa.tag, as: UTF8.self)) \(RData.quoted(caa.value))"
+    case .unknown(.loc, let octets): LocationText.text(octets) ?? RData.generic(octets)
     case .unknown(let type, let octets):
       RDataFields.formats[type].flatMap { RDataFields.text($0, octets) } ?? RData.generic(octets)
     }

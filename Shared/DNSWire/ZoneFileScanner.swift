@@ -23,6 +23,8 @@ public struct ZoneFileError: Error, Hashable, Sendable, CustomStringConvertible 
     case badType(String)
     /// A name or the RDATA can't be read.
     case text(TextError)
+    /// Where one record's data is all there is: a comment, a parenthesis or a line's end outside quotes.
+    case layout(String)
   }
 
   /// From 1.
@@ -52,6 +54,7 @@ extension ZoneFileError.Reason: CustomStringConvertible {
     case .noType: "type and data are missing"
     case .badType(let text): "unknown type \(text)"
     case .text(let error): error.description
+    case .layout(let text): "\(text) is not allowed outside quotes: put text that has it into quotes"
     }
   }
 }
@@ -68,19 +71,16 @@ struct ZoneFileEntry: Equatable {
 /// Splits a master file into entries (RFC 1035 §5.1): blanks, comments, quotes, parentheses.
 struct ZoneFileScanner {
   private let text: [UInt8]
+  private let hasLayout: Bool
+  private static let layout = Array("\r\n();".utf8)
   private var index = 0
   private var line = 1
 
-  init(_ text: [UInt8]) { self.text = text }
-
-  /// Only blanks, comments and empty lines may be left.
-  var isAtEnd: Bool {
-    var rest = self
-    do {
-      return try rest.next() == nil
-    } catch {
-      return false
-    }
+  /// - Parameter hasLayout: false for the data of one record, which has no comments, no parentheses and one line: whoever
+  ///   sends `v=DKIM1; k=rsa` does not mean a comment.
+  init(_ text: [UInt8], hasLayout: Bool = true) {
+    self.text = text
+    self.hasLayout = hasLayout
   }
 
   /// The next entry that is not empty; nil at the end.
@@ -97,6 +97,9 @@ struct ZoneFileScanner {
     var openedAt: Int?
     while index < text.count {
       switch text[index] {
+      case let octet where !hasLayout && Self.layout.contains(octet):
+        throw ZoneFileError(
+          line: line, reason: .layout(octet < 0x20 ? "a line's end" : String(UnicodeScalar(octet))))
       case 0x0A:
         index += 1
         line += 1

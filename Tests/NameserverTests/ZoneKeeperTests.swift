@@ -1,6 +1,7 @@
 import DNSWire
 import EventLoop
 import FoundationEssentials
+import Glibc
 import Octets
 import ServiceKit
 import Testing
@@ -74,6 +75,35 @@ struct ZoneKeeperTests {
     #expect(try await bench.keeper.zone(made.zone.name).revision == made.revision)
   }
 
+  /// A reset in the middle of a change: what is stored is what is served, whichever came first.
+  @Test func aResetWaitsForTheChangeThatIsBeingMade() async throws {
+    let bench = try await Bench()
+    defer { bench.remove() }
+    let made = try await bench.keeper.create(try TestServer.zone("example", "www A 192.0.2.1\nmail A 192.0.2.3\n"))
+    let change = try ZoneChangeTests.change(.replace, "www.example", .a, ["192.0.2.2"])
+    let keeper = bench.keeper
+    let gate = Gate()
+    async let patched = keeper.change(made.zone.name, if: { _ in true }) { zone in
+      gate.pass()
+      try zone.apply([change])
+    }
+    while !gate.isReached { await bench.loop.sleep(for: .milliseconds(1)) }
+    async let reset: Void = keeper.reset()
+    async let created = keeper.create(try TestServer.zone("example", "new A 192.0.2.4\n"))
+    // Long enough for the reset to come before the change, if it did not wait.
+    await bench.loop.sleep(for: .milliseconds(100))
+    gate.open()
+    _ = try await patched
+    try await reset
+    _ = try await created
+    let served = await keeper.all().map(\.zone.rrsets)
+    let again = try await Bench(directory: bench.directory)
+    let stored = await again.keeper.all().map(\.zone.rrsets)
+    #expect(served == stored)
+    #expect(try await again.ask("new.example") == ["192.0.2.4"])
+    #expect(try await again.ask("mail.example") == [])
+  }
+
   @Test func theCaseOfNamesOutlivesARestart() async throws {
     let bench = try await Bench()
     defer { bench.remove() }
@@ -101,6 +131,20 @@ struct ZoneKeeperTests {
     #expect(stored.revision == made.revision + 20 && stored.zone.rrsets.count == 21)
     for number in 1...20 { #expect(try await bench.ask("h\(number).example") == ["192.0.2.\(number)"]) }
   }
+}
+
+/// Where a thread waits until a test lets it go on.
+final class Gate: Sendable {
+  private let state = Lock((isReached: false, isOpen: false))
+
+  var isReached: Bool { state.withLock { $0.isReached } }
+
+  func pass() {
+    state.withLock { $0.isReached = true }
+    while !state.withLock({ $0.isOpen }) { usleep(1000) }
+  }
+
+  func open() { state.withLock { $0.isOpen = true } }
 }
 
 extension DNSLoop {

@@ -52,6 +52,9 @@ struct ZoneRequestsTests {
     (#"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"NONSENSE"}]}"#, "type"),
     (#"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"A","ttl":-1,"records":[]}]}"#, "ttl"),
     (#"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"A","ttl":2147483648}]}"#, "ttl"),
+    (#"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"A","ttl":60.5,"records":[]}]}"#, "ttl"),
+    (#"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"A","ttl":1e400,"records":[]}]}"#, "ttl"),
+    (#"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"A","ttl":"60","records":[]}]}"#, "ttl"),
     (
       #"{"name":"example.org.","rrsets":[{"name":"a.example.org.","type":"A","ttl":1,"records":[{"content":"x"}]}]}"#,
       "content"
@@ -63,12 +66,26 @@ struct ZoneRequestsTests {
     #expect(problem?.field == field && problem?.status == 422)
   }
 
+  @Test(arguments: [
+    (#""type":"A","ttl":60.5,"records":[{"content":"192.0.2.1"}]"#, "RRset a.example.org./A"),
+    (#""type":"TXT","ttl":60,"records":[{"content":"v=DKIM1; k=rsa"}]"#, "Record a.example.org./TXT 'v=DKIM1; k=rsa'"),
+    (
+      #""type":"CAA","ttl":60,"records":[{"content":"0 issue x.org; a=b"}]"#,
+      "Record a.example.org./CAA '0 issue x.org; a=b'"
+    ),
+  ])
+  func aBadRecordIsNamed(members: String, record: String) throws {
+    let json = #"{"name":"example.org.","rrsets":[{"name":"a.example.org.",\#(members)}]}"#
+    let problem = #expect(throws: APIProblem.self) { try ZoneRequestsTests.zone(json) }
+    #expect(problem?.status == 422 && problem?.detail.hasPrefix(record) == true)
+  }
+
   @Test func aPatchNeedsAChangetypeAndADeleteNothingElse() throws {
     let set = RRsetBody(name: "a.example.", type: "A", ttl: nil, changetype: nil, records: nil, comments: nil)
     #expect(throws: APIProblem.self) { try set.change(default: nil, now: 1) }
     var delete = set
     delete.changetype = "delete"
-    delete.ttl = -5
+    delete.ttl = SecondsBody(-5)
     delete.records = [RecordBody(content: "anything", disabled: nil)]
     #expect(try delete.change(default: nil, now: 1).kind == .delete)
   }

@@ -21,6 +21,8 @@ struct APIProblem: Error, Sendable {
   init?(_ error: any Error) {
     switch error {
     case let problem as APIProblem: self = problem
+    case is Unauthorized:
+      self.init(.unauthorized, "Credentials are missing or wrong: X-API-Key: TOKEN or Authorization: Bearer TOKEN")
     case let problem as Problem: self.init(problem.status, problem.detail, field: problem.field)
     case let violation as ZoneViolation: self.init(422, violation.description, field: violation.record)
     case ZoneFailure.noSuchZone(let name): self.init(404, "Could not find domain '\(name)'")
@@ -45,6 +47,8 @@ extension APIProblem: ResponseError {
   var response: Response {
     var members = [("error", JSONText.quoted(detail))]
     if let field { members.append(("field", JSONText.quoted(field))) }
-    return .problem(status, detail, members: members)
+    let response = Response.problem(status, detail, members: members)
+    // RFC 9110 §11.6.1.
+    return status == .unauthorized ? response.with("www-authenticate", #"Bearer realm="utopia""#) : response
   }
 }

@@ -14,14 +14,19 @@ enum Routes {
       _ method: Method, _ path: String, _ handler: @escaping @Sendable (Request) async throws -> Response
     ) {
       let guarded: Router.AsyncHandler = { request in
-        try authorize(request)
         do {
+          try authorize(request)
           return try await handler(request)
         } catch {
           throw APIProblem(error) ?? error
         }
       }
       router.on(method, path, guarded)
+    }
+    // A path that no route has is refused in the same words: clients of PowerDNS read `error`.
+    router.after { request, response in
+      guard request.route == nil, response.status == 404, request.path.hasPrefix("/api/") else { return }
+      response = APIProblem(404, "There is nothing at this path.").response
     }
     on(.get, "/api") { _ in .json(try JSON.encode([VersionView()])) }
     on(.get, "/api/v1/servers") { _ in .json(try JSON.encode([ServerView()])) }
@@ -34,5 +39,6 @@ enum Routes {
     on(.delete, server + "/zones/{zone}", zones.delete)
     on(.get, server + "/zones/{zone}/export", zones.export)
     on(.put, server + "/zones/{zone}/notify", zones.notify)
+    on(.put, server + "/zones/{zone}/rectify", zones.rectify)
   }
 }

@@ -4,7 +4,7 @@ import Octets
 // What the zone API takes and gives, in PowerDNS's shapes; names are turned into snake_case.
 
 /// POST and PUT of a zone.
-struct ZoneBody: Decodable {
+struct ZoneBody: Decodable, Sendable {
   var name: String?
   var kind: String?
   var account: String?
@@ -23,10 +23,21 @@ struct PatchBody: Decodable {
 struct RRsetBody: Decodable {
   var name: String
   var type: String
-  var ttl: Int64?
+  var ttl: SecondsBody?
   var changetype: String?
   var records: [RecordBody]?
   var comments: [CommentBody]?
+}
+
+/// A TTL as it came. What is no whole number is refused where the record is known and can be named.
+struct SecondsBody: Decodable {
+  var value: Int64?
+
+  init(_ value: Int64) { self.value = value }
+
+  init(from decoder: any Decoder) throws {
+    value = try? decoder.singleValueContainer().decode(Int64.self)
+  }
 }
 
 struct RecordBody: Codable {
@@ -79,7 +90,7 @@ struct ZoneView: Encodable {
     let zone = stored.zone
     id = ZoneID.text(zone.name)
     name = zone.name.description
-    url = "/api/v1/servers/localhost/zones/" + id
+    url = ZoneView.url(zone.name)
     kind = zone.kind
     self.rrsets = rrsets.map { $0.map(RRsetView.init) }
     serial = zone.soa?.serial ?? 0
@@ -87,6 +98,10 @@ struct ZoneView: Encodable {
     account = zone.account
     soaEditApi = zone.soaEditAPI
   }
+}
+
+extension ZoneView {
+  static func url(_ name: Name) -> String { "/api/v1/servers/localhost/zones/" + ZoneID.text(name) }
 }
 
 struct ServerView: Encodable {

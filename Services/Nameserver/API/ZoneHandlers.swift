@@ -1,12 +1,15 @@
 import DNSWire
+import EventLoop
 import HTTPServer
 import HTTPWire
 import ServiceKit
 
-/// The handlers of zones.
+/// The handlers of zones. What costs as much as a zone or a body is large is done in the pool: the loop that takes the
+/// request has queries to answer.
 struct ZoneHandlers: Sendable {
   let keeper: ZoneKeeper
   let clock: WorldClock
+  let pool: BlockingPool
   /// Octets of the largest body.
   static let bodyLimit = 64 << 20
 
@@ -16,28 +19,37 @@ struct ZoneHandlers: Sendable {
     return name
   }
 
-  private func body<Value: Decodable>(_ type: Value.Type, _ request: Request) async throws -> Value {
-    try JSON.decode(type, from: try await request.collect(upTo: Self.bodyLimit))
+  /// Reads the body and makes something of it in the pool.
+  private func body<Body: Decodable & SendableMetatype, Value: Sendable>(
+    _ request: Request, _ make: @escaping @Sendable (Body) throws -> Value
+  ) async throws -> Value {
+    let octets = try await request.collect(upTo: Self.bodyLimit)
+    return try await pool.run { try make(try JSON.decode(Body.self, from: octets)) }
   }
 
   func list(_ request: Request) async throws -> Response {
-    var zones = await keeper.all()
-    if let filter = request.query("zone") {
-      let name = Name(filter)
-      zones = zones.filter { $0.zone.name == name }
+    let zones = await keeper.all()
+    let filter = request.query("zone")
+    let views = try await pool.run {
+      let name = filter.flatMap { Name($0) }
+      let listed = zones.filter { filter == nil || $0.zone.name == name }.sorted { $0.zone.name < $1.zone.name }
+      return try JSON.encode(listed.map { ZoneView($0, rrsets: nil) })
     }
-    return .json(try JSON.encode(zones.map { ZoneView($0, rrsets: nil) }))
+    return .json(views)
   }
 
   func create(_ request: Request) async throws -> Response {
-    let body = try await body(ZoneBody.self, request)
     let now = clock.now
-    let zone = try body.newZone(now: now.seconds, date: ZoneKeeper.date(now))
+    let zone = try await body(request) { (body: ZoneBody) in
+      try body.newZone(now: now.seconds, date: ZoneKeeper.date(now))
+    }
     let stored = try await keeper.create(zone)
-    let shown = request.query("rrsets") == "false" ? nil : stored.zone.sortedRRsets
-    let view = ZoneView(stored, rrsets: shown)
-    return .json(try JSON.encode(view), status: .created)
-      .with("location", view.url).with("etag", ZoneTag.text(stored.revision))
+    let isShown = request.query("rrsets") != "false"
+    let view = try await pool.run {
+      try JSON.encode(ZoneView(stored, rrsets: isShown ? stored.zone.sortedRRsets : nil))
+    }
+    return .json(view, status: .created)
+      .with("location", ZoneView.url(zone.name)).with("etag", ZoneTag.text(stored.revision))
   }
 
   func show(_ request: Request) async throws -> Response {
@@ -45,21 +57,23 @@ struct ZoneHandlers: Sendable {
     if ZoneTag.isKnown(stored.revision, to: request) {
       return Response(.notModified).with("etag", ZoneTag.text(stored.revision))
     }
-    var shown: [RRset]?
-    if request.query("rrsets") != "false" {
+    let isShown = request.query("rrsets") != "false"
+    let (owner, type) = (request.query("rrset_name"), request.query("rrset_type"))
+    let view = try await pool.run {
+      guard isShown else { return try JSON.encode(ZoneView(stored, rrsets: nil)) }
       var zone = stored.zone
       // Chosen before they are sorted: whoever asks for one name of a large zone does not pay for all.
-      if let text = request.query("rrset_name") {
-        let owner = Name(text)
-        zone.rrsets = zone.rrsets.filter { $0.key.name == owner }
+      if let owner {
+        let name = Name(owner)
+        zone.rrsets = zone.rrsets.filter { $0.key.name == name }
       }
-      if let text = request.query("rrset_type") {
-        let type = RecordType(text)
+      if let type {
+        let type = RecordType(type)
         zone.rrsets = zone.rrsets.filter { $0.key.type == type }
       }
-      shown = zone.sortedRRsets
+      return try JSON.encode(ZoneView(stored, rrsets: zone.sortedRRsets))
     }
-    return .json(try JSON.encode(ZoneView(stored, rrsets: shown))).with("etag", ZoneTag.text(stored.revision))
+    return .json(view).with("etag", ZoneTag.text(stored.revision))
   }
 
   /// PATCH: some RRsets, all or none of the changes.
@@ -67,13 +81,11 @@ struct ZoneHandlers: Sendable {
     let name = try name(request)
     // A client tells by 404 that it has to create the zone, whatever else is wrong.
     _ = try await keeper.zone(name)
-    let body = try await body(PatchBody.self, request)
     let now = clock.now.seconds
-    var changes: [RRsetChange] = []
-    for set in body.rrsets { changes.append(try set.change(default: nil, now: now)) }
-    let stored = try await keeper.change(name, if: ZoneTag.expectation(request)) { [changes] zone in
-      try zone.apply(changes)
+    let changes = try await body(request) { (body: PatchBody) in
+      try body.rrsets.map { try $0.change(default: nil, now: now) }
     }
+    let stored = try await keeper.change(name, if: ZoneTag.expectation(request)) { try $0.apply(changes) }
     return .empty().with("etag", ZoneTag.text(stored.revision))
   }
 
@@ -81,7 +93,7 @@ struct ZoneHandlers: Sendable {
   func replace(_ request: Request) async throws -> Response {
     let name = try name(request)
     _ = try await keeper.zone(name)
-    let body = try await body(ZoneBody.self, request)
+    let body = try await body(request) { (body: ZoneBody) in body }
     if let text = body.name, try APIProblem.canonicalName(text) != name {
       throw APIProblem(422, "A zone can't be renamed.", field: "name")
     }
@@ -107,12 +119,19 @@ struct ZoneHandlers: Sendable {
   /// The zone as a zone file.
   func export(_ request: Request) async throws -> Response {
     let stored = try await keeper.zone(try name(request))
-    return .octets(ZoneFile.text(stored.zone.records), type: "text/plain; charset=utf-8")
+    let text = try await pool.run { ZoneFile.text(stored.zone.records) }
+    return .octets(text, type: "text/plain; charset=utf-8")
   }
 
   /// Accepted: there are no secondaries to be told yet.
   func notify(_ request: Request) async throws -> Response {
     _ = try await keeper.zone(try name(request))
     return .json(try JSON.encode(ResultView(result: "Notification queued")))
+  }
+
+  /// Accepted: the order of names is made anew with each change, and there is nothing to put right.
+  func rectify(_ request: Request) async throws -> Response {
+    _ = try await keeper.zone(try name(request))
+    return .json(try JSON.encode(ResultView(result: "Rectified")))
   }
 }

@@ -24,8 +24,8 @@ extension RRsetBody {
     // What is deleted need not be readable.
     if change.kind == .delete { return change }
     if let ttl {
-      guard let seconds = UInt32(exactly: ttl), seconds <= Zone.maximumTTL else {
-        throw APIProblem(422, "\(label): the TTL is out of range: 0 to 2147483647", field: "ttl")
+      guard let value = ttl.value, let seconds = UInt32(exactly: value), seconds <= Zone.maximumTTL else {
+        throw APIProblem(422, "\(label): the TTL must be a whole number from 0 to 2147483647", field: "ttl")
       }
       change.ttl = seconds
     }

@@ -7,8 +7,9 @@ struct QueryHead {
   var recursionDesired = false
   var type = RecordType(rawValue: 0)
   var `class` = RecordClass.internet
-  /// Where the question section ends; the length of the header when there is no readable question.
+  /// Where the question ends that is echoed; the length of the header when there is none to echo.
   var questionEnd = Header.length
+  private var recordsStart = Header.length
   var hasEDNS = false
   var payloadSize = Message.plainUDPLength
   var version: UInt8 = 0
@@ -30,10 +31,20 @@ struct QueryHead {
     recursionDesired = header.recursionDesired
     // All is read before anything is refused: a refusal, too, echoes the question and has an OPT if the query had one
     // (RFC 6891 §6.1.1).
-    let questions = uint16(query, 4)
-    let isWhole = (questions == 0 || questions == 1 && readQuestion(query, &name)) && readRecords(query)
+    let questions = Int(uint16(query, 4))
+    let isWhole = readQuestions(questions, query, &name) && readRecords(query)
     guard opcode == .query else { return .notImplemented }
     return questions == 1 && isWhole ? nil : .formatError
+  }
+
+  /// False when they are malformed. Of several none is read or echoed: which one was meant nobody knows (RFC 9619).
+  private mutating func readQuestions(_ count: Int, _ query: RawSpan, _ name: inout QueryName) -> Bool {
+    if count == 1 { return readQuestion(query, &name) }
+    for _ in 0..<count {
+      guard skipName(query, &recordsStart), recordsStart + 4 <= query.byteCount else { return false }
+      recordsStart += 4
+    }
+    return true
   }
 
   private mutating func readQuestion(_ query: RawSpan, _ name: inout QueryName) -> Bool {
@@ -43,6 +54,7 @@ struct QueryHead {
     type = RecordType(rawValue: uint16(query, fields))
     self.class = RecordClass(rawValue: uint16(query, fields + 2))
     questionEnd = fields + 4
+    recordsStart = questionEnd
     return true
   }
 
@@ -56,7 +68,7 @@ struct QueryHead {
 
   /// Passes over all records to find OPT; false when the message is malformed.
   private mutating func readRecords(_ query: RawSpan) -> Bool {
-    var offset = questionEnd
+    var offset = recordsStart
     let others = Int(uint16(query, 6)) + Int(uint16(query, 8))
     let total = others + Int(uint16(query, 10))
     for index in 0..<total {

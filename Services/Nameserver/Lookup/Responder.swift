@@ -58,6 +58,24 @@ struct Responder {
     return writer.count
   }
 
+  /// Of what kind the answer in the writer is.
+  var kind: ResponseRateLimit.Kind {
+    switch writer.responseCode {
+    case .noError: writer.isReferral ? .referral : writer.hasAnswers ? .data : .noData
+    case .nameError: .nameError
+    default: .error
+    }
+  }
+
+  /// Makes the answer in the writer one that says TC and nothing else.
+  /// - Returns: its octets, no more than those of the query: that had a question, and an OPT record if this has one.
+  mutating func truncate() -> Int {
+    writer.isReferral = false
+    writer.isTruncated = true
+    writer.finish(head)
+    return writer.count
+  }
+
   private mutating func answer() {
     if head.version > 0 {
       writer.responseCode = .badVersion

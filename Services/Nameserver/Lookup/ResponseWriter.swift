@@ -8,13 +8,12 @@ struct ResponseWriter {
   private(set) var limit = 0
   /// Where the question section ends.
   private(set) var questionEnd = 0
+  var hasAnswers: Bool { answers > 0 }
   private var answers = 0
   private var authorities = 0
   private var additionals = 0
   /// Where the records of the set written last begin, for the names in them that later ones point at.
-  private var positions = [Int32](repeating: 0, count: Self.maximumPositions)
-  /// No RRset has more: each record takes 13 octets at least.
-  private static let maximumPositions = Zone.maximumRRsetLength / 13 + 1
+  private var positions = [Int32](repeating: 0, count: Zone.maximumRecords)
   /// How far a compression pointer reaches (RFC 1035 §4.1.4).
   private static let reach = 0x4000
   /// Which record comes first, for RRsets by their index: one count for all would stand still for a client that always
@@ -101,7 +100,7 @@ struct ResponseWriter {
     var first = Int(set.firstRecord)
     var suffix = 0
     for turn in 0..<total {
-      if section != .additional, next < Self.maximumPositions { positions[next] = Int32(count) }
+      if section != .additional, next < Zone.maximumRecords { positions[next] = Int32(count) }
       let record = tree.records[first + next]
       if turn == 0, set.firstFollower >= 0 {
         // A chain and this record end well within a pointer's reach.

@@ -11,6 +11,7 @@ actor DNSLoop: DatagramOwner {
   private var responder: Responder
   private var version = 0
   private let limits: ServerLimits
+  private var rateLimit: ResponseRateLimit?
   private let metrics: ServerMetrics
   private var reported = Responder.Counters()
   private var sockets: [UDPSocket] = []
@@ -25,6 +26,8 @@ actor DNSLoop: DatagramOwner {
     self.limits = limits
     self.metrics = metrics
     responder = Responder(ZoneCatalog([]), by: hash)
+    var generator = SystemRandomNumberGenerator()
+    rateLimit = ResponseRateLimit(rate: limits.responsesPerSecond, using: &generator)
   }
 
   /// Serves another state of the zones from now on. When this returns, no answer comes from the old one.
@@ -50,13 +53,32 @@ actor DNSLoop: DatagramOwner {
   }
 
   func received(_ batch: DatagramBatch, on socket: UDPSocket) {
+    // Nobody else's loopback sends here, so that it need not be asked who did.
+    let isReachable = !socket.address.ip.isLoopback
     for index in 0..<batch.count {
       batch.withOctets(index) { query in
-        let count = responder.respond(query, .udp)
+        let count = respond(datagram: query, from: isReachable ? batch.source(index).ip : .loopbackV4)
         if count > 0 { reply(batch, index, count) }
       }
     }
     report()
+  }
+
+  /// - Returns: octets of the answer in the responder's writer; 0 for none.
+  func respond(datagram query: RawSpan, from client: IPAddress) -> Int {
+    let count = responder.respond(query, .udp)
+    guard count > 0, !client.isLoopback, let verdict = rateLimit?.judge(client, responder.kind, at: loop.now) else {
+      return count
+    }
+    switch verdict {
+    case .send: return count
+    case .truncate:
+      metrics.rateLimitTruncated.add()
+      return responder.truncate()
+    case .drop:
+      metrics.rateLimitDropped.add()
+      return 0
+    }
   }
 
   private func reply(_ batch: DatagramBatch, _ index: Int, _ count: Int) {

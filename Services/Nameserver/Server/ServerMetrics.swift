@@ -8,6 +8,8 @@ struct ServerMetrics: Sendable {
   private let truncated: Counter
   private let responses: [Counter]
   let connectionsRefused: Counter
+  let rateLimitTruncated: Counter
+  let rateLimitDropped: Counter
 
   init(_ metrics: Metrics) {
     let queries = "DNS queries received."
@@ -19,6 +21,10 @@ struct ServerMetrics: Sendable {
     responses = ["noerror", "formerr", "servfail", "nxdomain", "notimp", "refused", "other"].map {
       metrics.counter("utopia_dns_responses_total", help: "DNS responses by code.", labels: [("rcode", $0)])
     }
+    let limited = "Answers by UDP beyond the rate limit."
+    rateLimitTruncated = metrics.counter(
+      "utopia_dns_rate_limited_total", help: limited, labels: [("action", "truncated")])
+    rateLimitDropped = metrics.counter("utopia_dns_rate_limited_total", help: limited, labels: [("action", "dropped")])
     connectionsRefused = metrics.counter(
       "utopia_dns_connections_refused_total", help: "TCP connections over a limit.")
   }

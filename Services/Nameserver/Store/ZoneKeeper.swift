@@ -12,7 +12,8 @@ enum ZoneFailure: Error, Sendable {
 
 /// Owns the zones: a change is validated, made durable, then served by every loop, and only then acknowledged.
 ///
-/// Changes of one zone happen one after another, those of different zones together, so that they share a commit.
+/// Changes of one zone happen one after another, those of different zones together, so that they share a commit. A reset
+/// has all zones to itself: beside it a change would add its difference to tables that are empty.
 actor ZoneKeeper {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
@@ -25,8 +26,7 @@ actor ZoneKeeper {
   private var zones: [Name: StoredZone] = [:]
   private var trees: [Name: ZoneTree] = [:]
   private var version = 0
-  private var busy: Set<Name> = []
-  private var waiting: [Name: [CheckedContinuation<Void, Never>]] = [:]
+  private var turns = Turns()
 
   /// - Parameter hash: that of the loops.
   init(
@@ -56,7 +56,8 @@ actor ZoneKeeper {
 
   // MARK: Reading
 
-  func all() -> [StoredZone] { zones.values.sorted { $0.zone.name < $1.zone.name } }
+  /// In no order.
+  func all() -> [StoredZone] { Array(zones.values) }
 
   func zone(_ name: Name) throws(ZoneFailure) -> StoredZone {
     guard let stored = zones[name] else { throw .noSuchZone(name) }
@@ -68,33 +69,37 @@ actor ZoneKeeper {
   /// Adds a zone, its serial as it is.
   func create(_ zone: Zone) async throws -> StoredZone {
     await enter(zone.name)
-    defer { leave(zone.name) }
+    defer { turns.leave(zone.name) }
     guard zones[zone.name] == nil else { throw ZoneFailure.exists(zone.name) }
-    return try await commit(zone, replacing: nil)
+    return try await commit(replacing: nil) { zone }
   }
 
   /// Changes a zone; its serial advances if its data do.
-  /// - Parameter isExpected: whether the zone is still at the revision that the client knows.
+  /// - Parameters:
+  ///   - isExpected: whether the zone is still at the revision that the client knows.
+  ///   - edit: runs in the pool.
   @discardableResult
   func change(
-    _ name: Name, if isExpected: @Sendable (Int64) -> Bool, _ edit: @Sendable (inout Zone) throws -> Void
+    _ name: Name, if isExpected: @Sendable (Int64) -> Bool, _ edit: @escaping @Sendable (inout Zone) throws -> Void
   ) async throws -> StoredZone {
     await enter(name)
-    defer { leave(name) }
+    defer { turns.leave(name) }
     let old = try zone(name)
     guard isExpected(old.revision) else { throw ZoneFailure.stale }
-    var zone = old.zone
-    try edit(&zone)
-    if zone.rrsets != old.zone.rrsets, let serial = old.zone.soa?.serial {
-      let now = clock.now
-      zone.advanceSerial(from: serial, date: ZoneKeeper.date(now), seconds: now.seconds)
+    let now = clock.now
+    return try await commit(replacing: old) {
+      var zone = old.zone
+      try edit(&zone)
+      if zone.rrsets != old.zone.rrsets, let serial = old.zone.soa?.serial {
+        zone.advanceSerial(from: serial, date: ZoneKeeper.date(now), seconds: now.seconds)
+      }
+      return zone
     }
-    return try await commit(zone, replacing: old)
   }
 
   func delete(_ name: Name, if isExpected: @Sendable (Int64) -> Bool) async throws {
     await enter(name)
-    defer { leave(name) }
+    defer { turns.leave(name) }
     let old = try zone(name)
     guard isExpected(old.revision) else { throw ZoneFailure.stale }
     try await database.delete(name)
@@ -105,15 +110,23 @@ actor ZoneKeeper {
 
   /// Back to no zones at all.
   func reset() async throws {
+    await withCheckedContinuation { turns.enterAlone($0) }
+    defer { turns.leaveAlone() }
     try await database.deleteAll()
     zones = [:]
     trees = [:]
     await publish()
   }
 
-  private func commit(_ zone: Zone, replacing old: StoredZone?) async throws -> StoredZone {
+  /// What costs as much as the zone is large is done in the pool: the loop has queries to answer.
+  private func commit(
+    replacing old: StoredZone?, _ make: @escaping @Sendable () throws -> Zone
+  ) async throws -> StoredZone {
     let hash = hash
-    let tree = try await pool.run { try ZoneCompiler.compile(zone, by: hash) }
+    let (zone, tree) = try await pool.run {
+      let zone = try make()
+      return (zone, try ZoneCompiler.compile(zone, by: hash))
+    }
     let new = StoredZone(zone: zone, revision: (old?.revision ?? clock.now.milliseconds) + 1)
     try await database.save(new, replacing: old)
     zones[zone.name] = new
@@ -135,20 +148,7 @@ actor ZoneKeeper {
     UInt32(now.rfc3339.prefix(10).filter { $0 != "-" }) ?? 0
   }
 
-  // MARK: One change of a zone at a time
-
   private func enter(_ name: Name) async {
-    if busy.insert(name).inserted { return }
-    await withCheckedContinuation { waiting[name, default: []].append($0) }
-  }
-
-  private func leave(_ name: Name) {
-    guard var queue = waiting[name] else {
-      busy.remove(name)
-      return
-    }
-    let next = queue.removeFirst()
-    waiting[name] = queue.isEmpty ? nil : queue
-    next.resume()
+    await withCheckedContinuation { turns.enter(name, $0) }
   }
 }

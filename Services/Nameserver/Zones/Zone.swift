@@ -30,13 +30,32 @@ struct RRset: Hashable, Sendable {
   var comments: [Comment] = []
 
   var key: RRsetKey { RRsetKey(name: name, type: type) }
+  /// Any of it is served.
+  var isServed: Bool { records.contains { !$0.isDisabled } }
   /// What is served.
   var active: [RData] { records.lazy.filter { !$0.isDisabled }.map(\.data) }
+
+  /// Adds a record that is not there yet. No RRset that can be served has `Zone.maximumRecords`: beyond, nothing is compared,
+  /// since the set is refused in any case and each of many would be compared with all before it.
+  mutating func add(_ record: Record) {
+    guard records.count >= Zone.maximumRecords || !records.contains(where: { $0.data == record.data }) else { return }
+    records.append(record)
+  }
 
   /// Equal to the letter: names that differ in case are equal otherwise.
   func isWritten(as other: RRset) -> Bool {
     self == other && name.wire == other.name.wire
-      && zip(records, other.records).allSatisfy { $0.data.wire == $1.data.wire }
+      && zip(records, other.records).allSatisfy { !$0.data.hasName || $0.data.wire == $1.data.wire }
+  }
+}
+
+extension RData {
+  /// A name is in it that is compared without case.
+  fileprivate var hasName: Bool {
+    switch self {
+    case .address, .txt, .caa, .unknown: false
+    default: true
+    }
   }
 }
 
@@ -80,9 +99,8 @@ struct Zone: Sendable {
   mutating func add(_ records: some Sequence<ResourceRecord>) {
     for record in records {
       let key = RRsetKey(name: record.name, type: record.type)
-      var set = rrsets[key] ?? RRset(name: record.name, type: record.type, ttl: record.ttl, records: [])
-      if !set.records.contains(where: { $0.data == record.data }) { set.records.append(.init(data: record.data)) }
-      rrsets[key] = set
+      let empty = RRset(name: record.name, type: record.type, ttl: record.ttl, records: [])
+      rrsets[key, default: empty].add(.init(data: record.data))
     }
   }
 }

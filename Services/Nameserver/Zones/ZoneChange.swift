@@ -57,11 +57,9 @@ extension Zone {
       if let comments = change.comments { set.comments = comments }
     case .extend:
       if let ttl = change.ttl { set.ttl = ttl }
-      for record in change.records ?? [] where !set.records.contains(where: { $0.data == record.data }) {
-        set.records.append(record)
-      }
+      for record in change.records ?? [] { set.add(record) }
     case .prune:
-      let pruned = (change.records ?? []).map(\.data)
+      let pruned = Set((change.records ?? []).map(\.data))
       set.records.removeAll { pruned.contains($0.data) }
     }
     rrsets[change.key] = set.records.isEmpty ? nil : set

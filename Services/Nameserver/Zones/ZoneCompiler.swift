@@ -4,6 +4,7 @@ import DNSWire
 struct ZoneCompiler {
   private let zone: Zone
   private let hash: NameHash
+  private let limit: Int
   private var nodes: [ZoneTree.Node] = []
   private var parents: [Int32] = []
   private var sets: [ZoneTree.EncodedSet] = []
@@ -12,31 +13,47 @@ struct ZoneCompiler {
   private var octets: [UInt8] = []
   private var indices: [Name: Int] = [:]
 
-  private init(_ zone: Zone, _ hash: NameHash) {
+  private init(_ zone: Zone, _ hash: NameHash, limit: Int) {
     self.zone = zone
     self.hash = hash
+    self.limit = limit
   }
 
-  /// - Parameter hash: the same for all zones that are served together.
-  /// - Throws: what `Zone.validate` says.
-  static func compile(_ zone: Zone, by hash: NameHash) throws(ZoneViolation) -> ZoneTree {
-    try zone.validate()
+  /// - Parameters:
+  ///   - hash: the same for all zones that are served together.
+  ///   - limit: octets of the largest zone. All that is counted in `ZoneTree` is counted in less than its 31 bits then.
+  /// - Throws: what `Zone.validate` says, and that the zone is too large.
+  static func compile(
+    _ zone: Zone, by hash: NameHash, limit: Int = Zone.maximumLength
+  ) throws(ZoneViolation) -> ZoneTree {
+    let sorted = zone.sortedRRsets
+    try zone.validate(sorted)
     guard let soa = zone.soa, let authority = zone.rrsets[RRsetKey(name: zone.name, type: .soa)] else {
       throw ZoneViolation(zone.name, .soa, "a zone has exactly one SOA record, at its apex")
     }
-    var compiler = ZoneCompiler(zone, hash)
+    var compiler = ZoneCompiler(zone, hash, limit: limit)
     compiler.addNode(zone.name)
-    let served = zone.sortedRRsets.filter { !$0.active.isEmpty }
-    for set in served { compiler.addNode(set.name) }
-    compiler.encode(served)
+    let served = sorted.filter(\.isServed)
+    for set in served {
+      compiler.addNode(set.name)
+      try compiler.checkLength(with: set)
+    }
+    try compiler.encode(served)
     let negative = compiler.encode(
       RRset(
         name: zone.name, type: .soa, ttl: min(authority.ttl, soa.minimum), records: [.init(data: .soa(soa))]))
     compiler.findCuts()
-    compiler.linkAddresses(served)
+    try compiler.linkAddresses(served)
     return ZoneTree(
       name: zone.name, nodes: compiler.nodes, sets: compiler.sets, records: compiler.records,
       additionals: compiler.additionals, octets: compiler.octets, negativeSOA: negative)
+  }
+
+  /// An RRset and its names add little at a time, so it is enough to look after each.
+  private func checkLength(with set: RRset) throws(ZoneViolation) {
+    guard octets.count <= limit else {
+      throw ZoneViolation(set.name, set.type, "with it the zone is larger than the \(limit) octets that are served")
+    }
   }
 
   /// A node for a name and for each between it and the apex, ancestors first.
@@ -58,12 +75,13 @@ struct ZoneCompiler {
   }
 
   /// Encodes all RRsets, those of a node side by side.
-  private mutating func encode(_ served: [RRset]) {
+  private mutating func encode(_ served: [RRset]) throws(ZoneViolation) {
     for set in served {
       guard let node = indices[set.name] else { continue }
       let index = encode(set)
       if nodes[node].setCount == 0 { nodes[node].firstSet = Int32(index) }
       nodes[node].setCount += 1
+      try checkLength(with: set)
     }
   }
 
@@ -196,8 +214,8 @@ struct ZoneCompiler {
   private func has(_ type: RecordType, _ node: Int) -> Bool { set(type, node) != nil }
 
   /// Finds the addresses of the hosts that NS, MX and SRV records name.
-  private mutating func linkAddresses(_ served: [RRset]) {
-    for (index, set) in served.enumerated() {
+  private mutating func linkAddresses(_ served: [RRset]) throws(ZoneViolation) {
+    for (index, set) in served.enumerated() where [.ns, .mx, .srv].contains(set.type) {
       guard let node = indices[set.name] else { continue }
       var seen: Set<Name> = []
       var links: [ZoneTree.Additional] = []
@@ -222,6 +240,7 @@ struct ZoneCompiler {
       sets[index].additionalCount = Int32(links.count)
       // What the delegation needs comes before what only helps (RFC 9471 §3).
       additionals += links.filter(\.isRequired) + links.filter { !$0.isRequired }
+      try checkLength(with: set)
     }
   }
 

@@ -17,23 +17,41 @@ struct ZoneViolation: Error, Hashable, Sendable, CustomStringConvertible {
 extension Zone {
   /// Octets of the longest RRset: with question, EDNS and a chain before it, it must fit into a message of 65,535.
   static let maximumRRsetLength = 48_000
+  /// No RRset has more records: each takes 12 octets and one of data at least.
+  static let maximumRecords = maximumRRsetLength / 13 + 1
+  /// Types at one name: a look-up goes through them one by one.
+  static let maximumTypes = 1_000
+  /// Octets of a zone as it is served, the names above its records included: `ZoneTree` counts them in 31 bits, and of names
+  /// with many labels a body that may be sent would make gigabytes.
+  static let maximumLength = 1 << 28
   /// RFC 2181 §8.
   static let maximumTTL: UInt32 = 0x7FFF_FFFF
 
   /// Proves all that serving the zone relies on.
-  func validate() throws(ZoneViolation) {
+  /// - Parameter sorted: `sortedRRsets`: those of a name stand side by side, and after a name all that is below it.
+  func validate(_ sorted: [RRset]) throws(ZoneViolation) {
     guard let authority = rrsets[RRsetKey(name: name, type: .soa)], authority.active.count == 1 else {
       throw ZoneViolation(name, .soa, "a zone has exactly one SOA record, at its apex")
     }
-    var types: [Name: Set<RecordType>] = [:]
-    for set in sortedRRsets {
-      try validate(set)
-      if !set.active.isEmpty { types[set.name, default: []].insert(set.type) }
+    var source: Name?
+    var rest = sorted[...]
+    while let first = rest.first {
+      let sets = rest.prefix { $0.name == first.name }
+      rest = rest.dropFirst(sets.count)
+      for set in sets { try validate(set) }
+      let served = sets.filter(\.isServed)
+      guard let last = served.last else { continue }
+      guard served.count <= Zone.maximumTypes else {
+        throw ZoneViolation(last.name, last.type, "more than \(Zone.maximumTypes) types at one name")
+      }
+      let types = Set(served.map(\.type))
+      try validate(types: types, at: first.name)
+      // RFC 6672 §2.4.
+      if let source, first.name.isBelow(source) {
+        throw ZoneViolation(last.name, last.type, "nothing exists below the DNAME at \(source)")
+      }
+      if types.contains(.dname) { source = first.name }
     }
-    for (owner, types) in types.sorted(by: { $0.key < $1.key }) {
-      try validate(types: types, at: owner)
-    }
-    try validateBelowDNAMEs(types)
   }
 
   private func validate(_ set: RRset) throws(ZoneViolation) {
@@ -42,10 +60,10 @@ extension Zone {
     }
     guard !set.type.isMeta else { throw ZoneViolation(set.name, set.type, "the type is not for data") }
     guard set.ttl <= Zone.maximumTTL else {
-      throw ZoneViolation(set.name, set.type, "the TTL is out of range: 0 to 2147483647")
+      throw ZoneViolation(set.name, set.type, "the TTL must be a whole number from 0 to 2147483647")
     }
     if set.type == .soa, set.name != name { throw ZoneViolation(set.name, .soa, "an SOA is only at the apex") }
-    guard Set(set.records.map(\.data)).count == set.records.count else {
+    guard set.records.count == 1 || Set(set.records.map(\.data)).count == set.records.count else {
       throw ZoneViolation(set.name, set.type, "a record is there twice")
     }
     let length = set.records.reduce(0) { $0 + 12 + $1.data.wire.count }
@@ -72,16 +90,6 @@ extension Zone {
     }
     if types.contains(.dname), types.contains(.ns), owner != name {
       throw ZoneViolation(owner, .dname, "a DNAME is not beside a delegation (RFC 6672 §2.3)")
-    }
-  }
-
-  /// RFC 6672 §2.4.
-  private func validateBelowDNAMEs(_ types: [Name: Set<RecordType>]) throws(ZoneViolation) {
-    let sources = types.filter { $0.value.contains(.dname) }.map(\.key)
-    for source in sources {
-      if let below = types.keys.first(where: { $0.isBelow(source) }) {
-        throw ZoneViolation(below, types[below]?.first ?? .a, "nothing exists below the DNAME at \(source)")
-      }
     }
   }
 }
