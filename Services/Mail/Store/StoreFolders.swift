@@ -60,10 +60,6 @@ extension Store {
     guard !name.isEmpty, name.utf8.count <= 255, name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
       throw .invalid("a folder's name has 1 to 255 octets and no control characters")
     }
-    // It is a segment of a path.
-    guard !name.utf8.contains(0x2F), name != ".", name != ".." else {
-      throw .invalid("a folder's name has no slash, and is not . or ..")
-    }
     if name.uppercased() == "INBOX" && name != "INBOX" { throw .exists }
   }
 }
