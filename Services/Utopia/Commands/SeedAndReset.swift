@@ -33,7 +33,9 @@ struct Reset: ParsableCommand {
       let token = try options.directory.token()
       try runOnLoop { loop in
         let client = HTTPClient(on: loop)
-        for host in world.hosts {
+        // Registrars first: what they still write into the zones of others must be written before those are reset.
+        let isRegistrar = { (host: Host) in if case .registrar = host.role { true } else { false } }
+        for host in world.hosts.filter(isRegistrar) + world.hosts.filter({ !isRegistrar($0) }) {
           try await world.door(to: host, token: token, through: client).ask("POST", "/v1/reset")
         }
         say(
