@@ -43,10 +43,7 @@ struct RegistrarCommand: ServiceCommand {
       ).addRoutes(to: service.router)
       service.onReady("database") { try await store.database.probe() }
       service.onBackup { try await store.database.backup(to: $0 + "/registrar.sqlite") }
-      service.onReset {
-        try await store.reset()
-        await publisher.setAlarm()
-      }
+      service.onReset { try await publisher.reset() }
       service.onDrain { await publisher.stop() }
       service.onClose { _ = try? await service.pool.run { store.database.close() } }
       service.loop.spawn { await publisher.run() }

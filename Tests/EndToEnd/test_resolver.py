@@ -78,6 +78,21 @@ def test_a_name_is_forgotten_with_all_below_it_and_nothing_else(resolver):
     assert trace(resolver, "gaia.cs.umass.edu") == ["cache", "query", "query"]
 
 
+@pytest.mark.parametrize("method, path, field", [
+    ("GET", "/resolve?name=gaia.cs.umass.edu&typ=MX", "typ"), ("GET", "/resolve?name=a.edu&name=b.edu", "name"),
+    ("GET", "/v1/cache?name=edu", "name"), ("DELETE", "/v1/cache?name=edu", "name")])
+def test_a_parameter_that_is_none_or_twice_is_named(resolver, method, path, field):
+    trace(resolver, "gaia.cs.umass.edu")
+    answer = resolver.http.request(method, resolver.url + path)
+    assert answer.status_code == 400 and answer.json()["field"] == field
+    assert names(resolver), "nothing was forgotten"
+
+
+def test_each_entry_of_the_cache_names_its_loop(resolver):
+    trace(resolver, "gaia.cs.umass.edu")
+    assert {item["loop"] for item in resolver.ask("GET", "/v1/cache")["items"]} <= set(range(256))
+
+
 def test_the_cache_is_the_administrators_alone(resolver):
     for method, path in [("GET", "/v1/cache"), ("DELETE", "/v1/cache"), ("DELETE", "/v1/cache/edu")]:
         answer = resolver.http.request(method, resolver.url + path, headers={"Authorization": "Bearer wrong"})

@@ -81,6 +81,22 @@ import Testing
     #expect(try await registrar.ask("GET", "/v1/domains").body == #"{"items":[]}"# + "\n")
   }
 
+  @Test(arguments: [
+    ("/v1/domains?limit=1&registrant=7", "registrant"), ("/v1/domains?limit=1&limit=2", "limit"),
+    ("/v1/registrants?name=Alice", "name"), ("/v1/availability?name=a.com&tld=net", "tld"),
+  ])
+  func aQueryParameterThatIsNoneIsNamed(path: String, field: String) async throws {
+    let answer = try await registrar.ask("GET", path)
+    #expect(answer.status == 400 && answer.value("field") == field)
+  }
+
+  @Test func aRegistrantsNameIsCountedAsTheContractCounts() async throws {
+    for (count, status) in [(100, 201), (101, 422)] {
+      let name = String(repeating: "e\u{301}", count: count)
+      #expect(try await registrar.ask("POST", "/v1/registrants", #"{"name":"\#(name)"}"#).status == status)
+    }
+  }
+
   @Test func pagesFollowOneAnother() async throws {
     for name in ["a.com", "b.com", "c.net"] { #expect(try await registrar.register(name).status == 201) }
     let first = try await registrar.ask("GET", "/v1/domains?limit=2")

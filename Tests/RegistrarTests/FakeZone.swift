@@ -19,6 +19,11 @@ final class FakeZone: Sendable {
     /// What somebody else adds to the zone right after it has been looked at.
     var intruder: [String: [String]] = [:]
     var traces: [String] = []
+    /// Requests that came, and whether they are kept waiting.
+    var arrivals = 0
+    var isHolding = false
+    /// A name server that is not accepted.
+    var refusedServer: String?
   }
 
   private struct View: Encodable {
@@ -46,8 +51,9 @@ final class FakeZone: Sendable {
   func router() -> Router {
     let router = Router()
     let path = "/api/v1/servers/localhost/zones/{zone}"
-    router.get(path) { [state] request in
+    router.get(path) { [self] request in
       guard request.header("x-api-key") == "zone key" else { return .empty(.unauthorized) }
+      await self.arrive()
       let name = request.query("rrset_name")
       let (view, tag) = state.withLock { state in
         state.looks += 1
@@ -63,13 +69,16 @@ final class FakeZone: Sendable {
       if let status = state.withLock({ $0.status }), status == 503 { return .text("out of order", status: status) }
       return try .encode(view).with("etag", tag)
     }
-    router.patch(path) { [state] request in
+    router.patch(path) { [self] request in
       let patch = try await request.decode(Patch.self)
+      await self.arrive()
       guard request.header("x-api-key") == "zone key" else { return .empty(.unauthorized) }
       return state.withLock { state in
         if let status = state.status {
           return .text(status == 503 ? "out of order" : "not like that", status: status)
         }
+        let contents = patch.rrsets.flatMap { $0.records ?? [] }.map(\.content)
+        if let refused = state.refusedServer, contents.contains(refused) { return .text("not that one", status: 422) }
         if let tag = request.header("if-match"), tag != "\"\(state.revision)\"" { return .empty(412) }
         state.revision += 1
         if let trace = request.header("traceparent") { state.traces.append(trace) }
@@ -81,6 +90,16 @@ final class FakeZone: Sendable {
     }
     return router
   }
+
+  private func arrive() async {
+    state.withLock { $0.arrivals += 1 }
+    while state.withLock({ $0.isHolding }) { await Task.yield() }
+  }
+
+  /// From now on requests wait until they are let go.
+  func hold(_ isHolding: Bool = true) { state.withLock { $0.isHolding = isHolding } }
+
+  var arrivals: Int { state.withLock { $0.arrivals } }
 
   var sets: [String: [String]] { state.withLock { $0.sets } }
 

@@ -98,6 +98,77 @@ import Testing
     #expect(registrar.zone.sets.isEmpty)
   }
 
+  /// As above, where another change has overtaken the one whose answer was lost.
+  @Test func aRefusalAfterAnOvertakenChangeTakesThatOutToo() async throws {
+    #expect(try await registrar.register("kept.com").status == 201)
+    let before = registrar.zone.sets
+    registrar.zone.state.withLock { state in
+      state.losesAnswers = true
+      state.refusedServer = "bad.example.net."
+    }
+    let path = "/v1/domains/kept.com/name-servers"
+    func change(_ server: String) async throws -> Int {
+      try await registrar.ask("PUT", path, #"{"name_servers":[{"name":"\#(server)"}]}"#).status
+    }
+    #expect(try await change("lost.example.net") == 202)
+    #expect(registrar.zone.sets["kept.com. NS"] == ["lost.example.net."])
+    registrar.zone.state.withLock { $0.losesAnswers = false }
+    #expect(try await change("bad.example.net") == 422)
+    let shown = try await registrar.ask("GET", "/v1/domains/kept.com")
+    #expect(shown.value("status") == "active" && shown.body.contains("dns1.kept.com"))
+    #expect(registrar.zone.sets == before)
+  }
+
+  /// Whoever waited for an attempt that failed leaves it at that.
+  @Test(.timeLimit(.minutes(2))) func attemptsDoNotBunchTogether() async throws {
+    registrar.zone.setDown(true)
+    #expect(try await registrar.register("slow.com").status == 202)
+    registrar.zone.hold()
+    let arrivals = registrar.zone.arrivals
+    // After so many attempts the next pause is a minute.
+    try await registrar.store.database.write { connection in
+      try connection.run("UPDATE orders SET attempts = 10, next_attempt = 0")
+    }
+    let name = try #require(DomainName("slow.com"))
+    let publisher = registrar.publisher
+    await withTaskGroup(of: Void.self) { group in
+      for _ in 0..<4 { group.addTask { _ = await publisher.carryOut(name) } }
+      while registrar.zone.arrivals == arrivals { await Task.yield() }
+      registrar.zone.hold(false)
+    }
+    #expect(try await registrar.store.domain(name)?.order?.attempts == 11)
+    #expect(registrar.zone.arrivals == arrivals + 1)
+  }
+
+  /// What is being written into a zone is written before everything is forgotten, and nothing is written meanwhile.
+  @Test(.timeLimit(.minutes(2))) func aResetWaitsForWhatIsUnderWay() async throws {
+    registrar.zone.hold()
+    let publisher = registrar.publisher
+    let store = registrar.store
+    let isReset = Lock(false)
+    try await withThrowingTaskGroup(of: Int?.self) { [registrar] group in
+      group.addTask { try await registrar.register("late.com").status }
+      while registrar.zone.arrivals == 0 { await Task.yield() }
+      group.addTask {
+        try await publisher.reset()
+        isReset.withLock { $0 = true }
+        return nil
+      }
+      // The reset has had many turns to come too early.
+      for _ in 0..<20 { #expect(try await registrar.ask("GET", "/v1/domains").body.contains("late.com")) }
+      #expect(!isReset.withLock { $0 })
+      group.addTask { try await registrar.register("later.com").status }
+      while try await store.domain(try #require(DomainName("later.com"))) == nil { await Task.yield() }
+      registrar.zone.hold(false)
+      var told: [Int] = []
+      for try await status in group { if let status { told.append(status) } }
+      #expect(told.contains(409), "\(told)")
+    }
+    #expect(try await registrar.ask("GET", "/v1/domains").body == #"{"items":[]}"#)
+    #expect(registrar.zone.sets["later.com. NS"] == nil)
+    #expect(try await registrar.register("fresh.com").status == 201)
+  }
+
   @Test func aNameThatIsInTheZoneOtherwiseIsTaken() async throws {
     let there = ["theirs.com. NS": ["ns.other.net."]]
     registrar.zone.state.withLock { $0.sets = there }

@@ -60,6 +60,63 @@ import Testing
     #expect(try await registrar.register("once.com", key: "order-1").status == 409)
   }
 
+  @Test func theSameRegistrantSentAgainIsTheSameWithoutItsToken() async throws {
+    let key = [(name: "Idempotency-Key", value: "r-1")]
+    func create(_ name: String, key: [(name: String, value: String)]) async throws -> Fixture.Answer {
+      try await registrar.ask("POST", "/v1/registrants", #"{"name":"\#(name)"}"#, as: Fixture.adminToken, key)
+    }
+    let first = try await create("Alice", key: key)
+    #expect(first.status == 201 && first.value("token") != nil)
+    let again = try await create("Alice", key: key)
+    #expect(again.status == 200 && again.body.contains(#""id":1,"#) && !again.body.contains("token"))
+    #expect(again.head.header("location") == "/v1/registrants/1")
+    #expect(try await create("Bob", key: key).status == 422)
+    #expect(try await create("Alice", key: []).body.contains(#""id":2,"#))
+    // The first token is still the registrant's.
+    let token = try #require(first.value("token"))
+    #expect(try await registrar.register("alice.com", as: token).status == 201)
+    // The key is no domain's, whatever its number: a refusal frees that domain's key alone.
+    registrar.zone.answer(422)
+    #expect(try await registrar.register("bad.com").status == 422)
+    registrar.zone.answer(nil)
+    #expect(try await create("Alice", key: key).status == 200)
+    #expect(try await registrar.ask("DELETE", "/v1/domains/alice.com").status == 204)
+    #expect(try await registrar.ask("DELETE", "/v1/registrants/1").status == 204)
+    #expect(try await create("Alice", key: key).status == 409)
+  }
+
+  @Test func aKeyIsGoodForOneRequestOnWhateverPath() async throws {
+    #expect(try await registrar.register("a.com", key: "k").status == 201)
+    for (path, body) in [
+      ("/v1/registrants", #"{"name":"Alice"}"#), ("/v1/domains/a.com/renew", #"{"years":1}"#),
+    ] {
+      let answer = try await registrar.ask(
+        "POST", path, body, as: Fixture.adminToken, [(name: "Idempotency-Key", value: "k")])
+      #expect(answer.status == 422 && answer.value("field") == "Idempotency-Key")
+    }
+    #expect(try await registrar.ask("GET", "/v1/registrants").body == #"{"items":[]}"#)
+  }
+
+  @Test func whatNeverCameIntoTheZoneIsGivenBackWithoutItsServer() async throws {
+    registrar.zone.setDown(true)
+    #expect(try await registrar.register("hasty.com").status == 202)
+    let arrivals = registrar.zone.arrivals
+    #expect(try await registrar.ask("DELETE", "/v1/domains/hasty.com").status == 204)
+    #expect(registrar.zone.arrivals == arrivals)
+    #expect(try await registrar.ask("GET", "/v1/domains/hasty.com").status == 404)
+  }
+
+  @Test func aDomainWhoseTermIsOverIsNotRenewed() async throws {
+    let name = try #require(DomainName("over.com"))
+    let now = registrar.clock.now
+    _ = try await registrar.store.register(
+      name, for: nil, servers: [], until: now, by: .administrator, key: nil, now: now)
+    let path = "/v1/domains/over.com"
+    #expect(try await registrar.ask("POST", path + "/renew", #"{"years":1}"#).status == 409)
+    let body = #"{"name_servers":[{"name":"ns.example.net"}]}"#
+    #expect(try await registrar.ask("PUT", path + "/name-servers", body).status == 409)
+  }
+
   @Test func changedNameServersReplaceTheOldOnesAndTheirGlue() async throws {
     let registered = try await registrar.register("moved.com")
     let tag = try #require(registered.head.header("etag"))

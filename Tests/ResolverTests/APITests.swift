@@ -75,6 +75,17 @@ struct DNSJSONTests {
   }
 }
 
+struct CacheItemTests {
+  @Test func anEntryNamesItsLoop() throws {
+    let entry = CacheEntry(
+      kind: .records, credibility: .answer, records: [try record("a.test. A 127.0.0.1")], stored: 0, expires: 300)
+    var item = CacheItem(CacheKey(name: try #require(Name("a.test")), type: 1), entry, bytes: 200, now: 100)
+    item.loop = 3
+    let text = String(decoding: DNSJSON.cache([item], next: nil, bytes: 200, limit: 1000), as: UTF8.self)
+    #expect(text.contains(#""TTL":200,"bytes":200,"loop":3,"data":["127.0.0.1"]"#))
+  }
+}
+
 struct ForwardRuleTests {
   @Test(arguments: [
     (".=127.0.12.1", "127.0.12.1:5300"), ("corp.test=127.0.12.1:53", "127.0.12.1:53"), (".=::1", "[::1]:5300"),

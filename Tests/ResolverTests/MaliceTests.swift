@@ -161,6 +161,103 @@ struct MaliceTests {
     #expect(try script.resolve("www.gone.test").code == .nameError)
   }
 
+  /// The answer about name servers is no better than what the cache keeps of it.
+  @Test func aZonesOwnWordOnItsNameServersIsToldForAsLongAsItIsKept() throws {
+    let script = Self.world { try .says($0, aa: true, answer: ["evil.test. 86400 NS ns.evil.test."]) }
+    #expect(try script.resolve("evil.test", .ns).answers.map(\.ttl) == [300])
+  }
+
+  @Test func aZoneThatMovedIsFoundAtOnceByAllThatComeLater() throws {
+    var hasMoved = false
+    let script = Script { ask in
+      switch ask.server.ip.description {
+      case "127.0.9.1":
+        return try .says(
+          ask, authority: ["evil.test. 86400 NS ns.evil.test."],
+          additional: ["ns.evil.test. 86400 A \(hasMoved ? "127.0.66.7" : "127.0.66.6")"])
+      case "127.0.66.6" where hasMoved: return .silence
+      default:
+        return ask.type == .ns
+          ? try .says(ask, aa: true, answer: ["evil.test. 86400 NS ns.evil.test."])
+          : try .says(ask, aa: true, answer: ["\(ask.name) 86400 A 127.0.66.6"])
+      }
+    }
+    // What the zone itself says of its servers is more credible than its parent's word.
+    _ = try script.resolve("evil.test", .ns)
+    _ = try script.resolve("ns.evil.test")
+    hasMoved = true
+    #expect(try script.resolve("a.evil.test").code == .noError)
+    let asked = script.asked.count
+    #expect(try script.resolve("b.evil.test").code == .noError)
+    #expect(script.trail.dropFirst(asked) == ["127.0.66.7 b.evil.test. A"])
+  }
+
+  @Test func thousandsOfNameServersAndAddressesAreNotAllLookedAt() throws {
+    let many = (0..<3000).map { "evil.test. NS n\($0).evil.test." }
+    let addresses = (0..<3000).map { "n0.evil.test. A 127.1.\($0 / 250).\($0 % 250)" }
+    let script = Self.world { ask in
+      try .says(ask, aa: true, answer: ask.type == .ns ? many : addresses)
+    }
+    #expect(try script.resolve("evil.test", .ns).answers.count == 3000)
+    #expect(try script.resolve("n0.evil.test").answers.count == 3000)
+    var walk = Walk(try #require(Name("www.evil.test")), .a)
+    _ = walk.handle(.start, at: script.moment, &script.knowledge)
+    let delegation = try #require(walk.top.delegation)
+    #expect(delegation.origin == .cached && delegation.servers.count == Delegation.mostServers)
+    #expect(delegation.addresses.count == Delegation.mostAddresses)
+  }
+
+  /// Type 0 in the cache stands for a name that doesn't exist.
+  @Test func recordsOfTypesThatAreNoDataAreLeftOut() throws {
+    let script = Self.world { ask in
+      guard ask.type == .any else { return try .says(ask, aa: true, answer: ["\(ask.name) A 127.0.66.80"]) }
+      var message = try Message.response(ask, aa: true, answer: ["\(ask.name) TXT x"])
+      for type in [UInt16(0), 128, 255] {
+        message.answers.append(
+          ResourceRecord(name: ask.name, ttl: 300, data: .unknown(RecordType(rawValue: type), [1])))
+      }
+      return .message(message)
+    }
+    #expect(try script.resolve("www.evil.test", .any).answers.map(\.type) == [.txt])
+    #expect(try script.resolve("www.evil.test").code == .noError)
+    #expect(try script.resolve("below.www.evil.test").code == .noError)
+  }
+
+  @Test(arguments: [RecordType.cname, .any])
+  func theAliasBelowADNAMEIsMadeHereAlsoWhenItIsAskedFor(type: RecordType) throws {
+    let script = Self.world {
+      try .says(
+        $0, aa: true,
+        answer: [
+          "sub.evil.test. 60 DNAME other.evil.test.", "www.sub.evil.test. 500 CNAME www.bank.test.",
+          "www.sub.evil.test. TXT lie",
+        ])
+    }
+    let expected = ["sub.evil.test. DNAME other.evil.test.", "www.sub.evil.test. CNAME www.other.evil.test."]
+    for _ in 0..<2 {
+      let outcome = try script.resolve("www.sub.evil.test", type)
+      #expect(outcome.answers.map(text) == expected)
+      #expect(outcome.answers.map(\.ttl) == [60, 60])
+    }
+    // Another name below is made of the DNAME that is known, and isn't followed.
+    let asked = script.asked.count
+    #expect(
+      try script.resolve("ftp.sub.evil.test", type).answers.last.map(text)
+        == "ftp.sub.evil.test. CNAME ftp.other.evil.test.")
+    #expect(script.asked.count == asked)
+  }
+
+  @Test func aNameThatADNAMEMakesTooLongIsYXDOMAIN() throws {
+    let label = String(repeating: "a", count: 63)
+    let long = "\(label).\(label).\(label)"
+    for code in [ResponseCode.noError, .yxDomain] {
+      let script = Self.world { try .says($0, code, aa: true, answer: ["evil.test. DNAME \(long).bank.test."]) }
+      for _ in 0..<2 { #expect(try script.resolve("\(label).evil.test").code == .yxDomain) }
+    }
+    let bare = Self.world { try .says($0, .yxDomain, aa: true) }
+    #expect(try bare.resolve("www.evil.test").code == .serverFailure)
+  }
+
   @Test func addressesOutsideTheWorldAreNotAsked() throws {
     let script = Self.world { try .says($0, aa: true, answer: ["www.evil.test. A 127.0.66.80"]) }
     script.knowledge.mayAsk = { $0.description != "127.0.66.6" }

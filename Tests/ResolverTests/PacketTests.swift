@@ -68,6 +68,58 @@ struct PacketTests {
     #expect(firsts.count == 3)
   }
 
+  @Test func eachQuestionHasItsOwnTurns() throws {
+    var cache = PacketCache(limit: 1 << 20)
+    let addresses = try (1...2).map { try record("c.test. A 127.0.0.\($0)") }
+    try Self.keep(&cache, "c.test", .a, Outcome(code: .noError, answers: addresses))
+    let others = try (1...2).map { try record("c.test. AAAA ::\($0)") }
+    try Self.keep(&cache, "c.test", .aaaa, Outcome(code: .noError, answers: others))
+    // As getaddrinfo asks: A and AAAA in turn.
+    var firsts: [[String]] = [[], []]
+    for _ in 0..<4 {
+      for (index, type) in [RecordType.a, .aaaa].enumerated() {
+        let message = try #require(try Self.answer(&cache, Self.query("c.test", type)))
+        firsts[index].append(try #require(message.answers.first).data.text)
+      }
+    }
+    for first in firsts {
+      #expect(Set(first).count == 2)
+      #expect(first[0] == first[2] && first[1] == first[3] && first[0] != first[1])
+    }
+  }
+
+  @Test func aPacketMadeAnewGoesOnInTurn() throws {
+    var cache = PacketCache(limit: 1 << 20)
+    let records = try (1...2).map { try record("c.test. 10 A 127.0.0.\($0)") }
+    let octets = try Self.query("c.test")
+    let query = try #require(Self.parse(octets))
+    var turns: [Int] = []
+    for now in stride(from: Int64(0), to: 40, by: 10) {
+      #expect(try Self.answer(&cache, octets, now: now) == nil)
+      let packet = Packet(
+        Question(name: try #require(Name("c.test")), type: .a), Outcome(code: .noError, answers: records), now: now)
+      turns.append(unsafe cache.insert(packet, for: query, octets.span.bytes))
+    }
+    #expect(turns == [1, 2, 3, 4])
+  }
+
+  @Test func aPacketFromATimeThatIsStillToComeIsNotServed() throws {
+    var cache = PacketCache(limit: 1 << 20)
+    let outcome = Outcome(code: .noError, answers: [try record("www.test. A 127.0.0.1")])
+    try Self.keep(&cache, "www.test", .a, outcome, now: 1000)
+    #expect(try Self.answer(&cache, Self.query("www.test"), now: 10) == nil)
+  }
+
+  @Test func whatNoMessageCanHoldIsTruncatedOverTCPToo() throws {
+    var cache = PacketCache(limit: 1 << 20)
+    let text = String(repeating: "x", count: 250)
+    let records = try (0..<300).map { try record("m.test. TXT \"\(text)\" \"\($0)\"") }
+    let alias = try record("a.test. CNAME m.test.")
+    try Self.keep(&cache, "a.test", .txt, Outcome(code: .noError, answers: [alias] + records))
+    let answer = try #require(try Self.answer(&cache, Self.query("a.test", .txt), limit: 65535))
+    #expect(answer.header.isTruncated && answer.answers == [alias])
+  }
+
   @Test func whatDoesNotFitIsTruncatedToItsQuestion() throws {
     var cache = PacketCache(limit: 1 << 20)
     let records = try (1...60).map { try record("m.test. A 127.0.0.\($0)") }

@@ -81,13 +81,6 @@ extension Request {
     }
   }
 
-  /// - Throws: 400 for a query parameter that is none of these: passed over, it would not narrow what it was to narrow.
-  func takes(only names: Set<String>) throws(Problem) {
-    for (name, _) in head.queryItems where !names.contains(name) {
-      throw Problem(400, "\(name) is no query parameter here.", field: name)
-    }
-  }
-
   /// Whether the client has this state already (If-None-Match).
   func has(_ tag: EntityTag) -> Bool { head.precondition(Validators(entityTag: tag)) == .notModified }
 }

@@ -27,20 +27,20 @@ struct MailAPI: Sendable {
     /// A route and the query parameters that it knows.
     func on(
       _ method: HTTPWire.Method, _ pattern: String, _ handler: @escaping Router.AsyncHandler,
-      query names: Set<String> = []
+      query names: [String] = []
     ) {
       router.on(method, pattern) { request async throws in
-        try request.takes(only: names)
+        try request.requireQuery(of: names)
         return try await handler(request)
       }
     }
-    let pages: Set = ["limit", "cursor"]
+    let pages = ["limit", "cursor"]
     on(.get, "/v1/domains", listDomains, query: pages)
     on(.post, "/v1/domains", addDomain)
     on(.get, "/v1/domains/{domain}", getDomain)
     on(.delete, "/v1/domains/{domain}", removeDomain)
 
-    on(.get, "/v1/mailboxes", listMailboxes, query: pages.union(["domain"]))
+    on(.get, "/v1/mailboxes", listMailboxes, query: pages + ["domain"])
     on(.post, "/v1/mailboxes", createMailbox)
     on(.get, "/v1/mailboxes/{address}", getMailbox)
     on(.patch, "/v1/mailboxes/{address}", updateMailbox)
@@ -52,7 +52,7 @@ struct MailAPI: Sendable {
     on(.patch, "/v1/mailboxes/{address}/folders/{folder}", renameFolder)
     on(.delete, "/v1/mailboxes/{address}/folders/{folder}", deleteFolder)
 
-    on(.get, "/v1/mailboxes/{address}/messages", listMessages, query: pages.union(["folder", "q"]))
+    on(.get, "/v1/mailboxes/{address}/messages", listMessages, query: pages + ["folder", "q"])
     on(.post, "/v1/mailboxes/{address}/messages", sendMessage)
     on(.get, "/v1/mailboxes/{address}/messages/{id}", getMessage)
     on(.put, "/v1/mailboxes/{address}/messages/{id}", replaceDraft)
@@ -62,13 +62,13 @@ struct MailAPI: Sendable {
     on(.get, "/v1/mailboxes/{address}/messages/{id}/raw", getRawMessage)
     on(.get, "/v1/mailboxes/{address}/messages/{id}/attachments/{number}", getAttachment)
 
-    on(.get, "/v1/queue", listQueue, query: pages.union(["state"]))
+    on(.get, "/v1/queue", listQueue, query: pages + ["state"])
     on(.get, "/v1/queue/{id}", getLetter)
     on(.delete, "/v1/queue/{id}", deleteLetter)
     on(.get, "/v1/queue/{id}/raw", getRawLetter)
     on(.post, "/v1/queue/{id}/retry", retryLetter)
 
-    on(.get, "/v1/messages", listCaught, query: pages.union(["to", "from", "subject", "q", "after", "wait"]))
+    on(.get, "/v1/messages", listCaught, query: pages + ["to", "from", "subject", "q", "after", "wait"])
     on(.delete, "/v1/messages", deleteAllCaught)
     on(.get, "/v1/messages/{id}", getCaught)
     on(.delete, "/v1/messages/{id}", deleteCaught)

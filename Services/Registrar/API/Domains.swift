@@ -10,6 +10,7 @@ extension RegistrarAPI {
   }
 
   func availability(_ request: Request) async throws -> Response {
+    try request.requireQuery(of: "name")
     guard let text = request.query("name") else {
       throw Problem(400, "Say which name: ?name=networkutopia.com", field: "name")
     }
@@ -36,6 +37,7 @@ extension RegistrarAPI {
 
   func listDomains(_ request: Request) async throws -> Response {
     let principal = try await principal(request)
+    try request.requireQuery(of: "limit", "cursor")
     let limit = try limit(request)
     var after = ""
     if let cursor = request.query("cursor") {
@@ -128,7 +130,7 @@ extension RegistrarAPI {
     await publisher.carryOut(domain.name, trace: request.trace)
     await publisher.setAlarm()
     if let refusal = try await store.refusal(domain.name, for: principal) { throw refusal }
-    let present = try await store.domain(domain.name) ?? domain
+    guard let present = try await store.domain(domain.name), present.id == domain.id else { throw StoreError.vanished }
     return try present.order == nil ? answer(present, status) : pending(present)
   }
 

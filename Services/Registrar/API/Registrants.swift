@@ -6,6 +6,7 @@ import ServiceKit
 extension RegistrarAPI {
   func listRegistrants(_ request: Request) async throws -> Response {
     let principal = try await principal(request)
+    try request.requireQuery(of: "limit", "cursor")
     let limit = try limit(request)
     var after = 0
     if let cursor = request.query("cursor") {
@@ -24,8 +25,10 @@ extension RegistrarAPI {
 
   func createRegistrant(_ request: Request) async throws -> Response {
     try await requireAdministrator(request)
-    let body = try await body(Bodies.NewRegistrant.self, of: request).value
-    guard 1...200 ~= body.name.count else { throw Problem.invalid(field: "name", "must have 1 to 200 characters") }
+    let (octets, body) = try await body(Bodies.NewRegistrant.self, of: request)
+    guard 1...200 ~= body.name.unicodeScalars.count else {
+      throw Problem.invalid(field: "name", "must have 1 to 200 characters")
+    }
     if let email = body.email {
       let parts = email.split(separator: "@", omittingEmptySubsequences: false)
       guard email.utf8.count <= 320, parts.count == 2, parts.allSatisfy({ !$0.isEmpty }),
@@ -33,10 +36,12 @@ extension RegistrarAPI {
       else { throw Problem.invalid(field: "email", "must be an address such as hostmaster@example.com") }
     }
     let token = try Secrets.token()
-    let registrant = try await store.addRegistrant(
-      name: body.name, email: body.email, tokenDigest: try Secrets.digest(Array(token.utf8)), now: clock.now)
-    return try .encode(Bodies.RegistrantOut(registrant, token: token), status: .created)
-      .with("location", "/v1/registrants/\(registrant.id)")
+    let (registrant, isNew) = try await store.addRegistrant(
+      name: body.name, email: body.email, tokenDigest: try Secrets.digest(Array(token.utf8)), by: .administrator,
+      key: try repeatKey(request, octets), now: clock.now)
+    // A token is kept as its digest alone, so a repeated request can't be told the first one's again.
+    let out = Bodies.RegistrantOut(registrant, token: isNew ? token : nil)
+    return try .encode(out, status: isNew ? .created : .ok).with("location", "/v1/registrants/\(registrant.id)")
   }
 
   func showRegistrant(_ request: Request) async throws -> Response {

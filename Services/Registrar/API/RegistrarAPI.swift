@@ -109,11 +109,12 @@ extension StoreError: ResponseError {
     case .noSuchDomain: Problem.notFound("such domain").response
     case .noSuchRegistrant: Problem.notFound("such registrant").response
     case .stale: Problem(412, "The domain was changed since; read it again.").response
+    case .vanished: Problem(409, "The domain is gone: it was given back, or everything was reset, meanwhile.").response
     case .leaving: Problem(409, "The domain was given back or has expired, and goes.").response
     case .hasDomains: Problem(409, "The registrant still has domains; delete those first.").response
     case .keyReused:
       Problem(422, "This Idempotency-Key came with another request before.", field: "Idempotency-Key").response
-    case .keySpent: Problem(409, "The domain that this Idempotency-Key registered is gone.").response
+    case .keySpent: Problem(409, "What this Idempotency-Key made is gone.").response
     case .termTooLong:
       Problem.invalid(field: "years", "must end within \(Term.longest) years from now").response
     }

@@ -15,6 +15,9 @@ actor Publisher {
   /// Domains at which an attempt is under way, with those who wait for their turn.
   private var busy: [DomainName: [CheckedContinuation<Void, Never>]] = [:]
   private var isStopped = false
+  /// No attempt may begin, and who waits until one may.
+  private var isHeld = false
+  private var held: [CheckedContinuation<Void, Never>] = []
 
   /// Seconds between attempts double up to this.
   private static let longestPause = 60
@@ -59,16 +62,31 @@ actor Publisher {
     await setAlarm()
   }
 
-  /// Tries the domain's order at once and returns when it is done or put off; false when neither could be written down.
+  /// Tries the domain's order if it is due and returns when it is done or put off; false when neither could be written down.
+  /// Who had to wait for another attempt finds the order put off, most often, and leaves it at that.
   @discardableResult
   func carryOut(_ name: DomainName, trace: TraceContext? = nil) async -> Bool {
-    while busy[name] != nil {
-      await withCheckedContinuation { busy[name]?.append($0) }
+    while isHeld || busy[name] != nil {
+      await withCheckedContinuation { if isHeld { held.append($0) } else { busy[name]?.append($0) } }
     }
     busy[name] = []
     let isKept = await attempt(name, trace)
     for waiter in busy.removeValue(forKey: name) ?? [] { waiter.resume() }
     return isKept
+  }
+
+  /// Forgets everything, between attempts: one under way would write a delegation into its zone that then belongs to nobody.
+  func reset() async throws {
+    while isHeld { await withCheckedContinuation { held.append($0) } }
+    isHeld = true
+    defer {
+      isHeld = false
+      for waiter in held { waiter.resume() }
+      held = []
+    }
+    while let name = busy.keys.first { await withCheckedContinuation { busy[name]?.append($0) } }
+    try await store.reset()
+    await setAlarm()
   }
 
   /// Looks again when the next order is due. Called after every change of orders or terms.
@@ -99,7 +117,7 @@ actor Publisher {
     var looks = 0
     do {
       // Again while orders overtake one another.
-      while let attempt = try await store.nextAttempt(name), let zone = name.parent {
+      while let attempt = try await store.nextAttempt(name, now: clock.now), let zone = name.parent {
         do {
           try await publish(attempt, zone, trace)
           guard try await store.finish(attempt) else { continue }
@@ -130,6 +148,8 @@ actor Publisher {
 
   /// Makes the zone what the attempt wants.
   private func publish(_ attempt: Attempt, _ zone: DomainName, _ trace: TraceContext?) async throws {
+    // What never came into the zone needs nobody to take it out.
+    guard !attempt.change.isEmpty else { return }
     var tag: String?
     if attempt.isFirst {
       // Who runs the zone may have delegated the name without us; that is theirs.

@@ -6,6 +6,8 @@ import ServiceKit
 struct ZoneChange: Sendable {
   var replace: [RecordSet]
   var delete: [RecordSet.Key]
+
+  var isEmpty: Bool { replace.isEmpty && delete.isEmpty }
 }
 
 /// Why a zone could not be read or changed: the words stand in the order for its owner to read.

@@ -44,13 +44,6 @@ struct Domain: Sendable {
   var entityTag: String { "\"\(id)-\(revision)\"" }
 }
 
-/// A request's `Idempotency-Key` with what it came with.
-struct RepeatKey: Sendable {
-  let key: String
-  /// Method, path and body, to tell a repeated request from another one with the same key.
-  let request: [UInt8]
-}
-
 /// Why the store did not do what was asked.
 enum StoreError: Error, Equatable {
   case taken
@@ -60,10 +53,12 @@ enum StoreError: Error, Equatable {
   case stale
   /// The domain is being deleted or has expired.
   case leaving
+  /// The domain was there when it was ordered, and is no more.
+  case vanished
   case hasDomains
   /// The Idempotency-Key was used for another request.
   case keyReused
-  /// The domain that the key registered is gone.
+  /// What the key's request made is gone.
   case keySpent
   /// The term would end later than is allowed.
   case termTooLong

@@ -2,9 +2,6 @@ import SQL
 import ServiceKit
 
 extension Store {
-  /// How long a repeated order is recognised, in seconds: a day.
-  private static let keyLifetime: Int64 = 86_400
-
   // MARK: Reading
 
   func domain(_ name: DomainName) async throws -> Domain? {
@@ -31,7 +28,7 @@ extension Store {
     key: RepeatKey?, now: WorldTime
   ) async throws -> Domain {
     try await database.write { connection in
-      if let repeated = try Store.repeated(key, principal, now, connection) { return repeated }
+      if let id = try Store.repeated(key, principal, now, connection) { return try Store.repeated(id, connection) }
       if try connection.exists("SELECT 1 FROM domain WHERE name = ?", name.text) { throw StoreError.taken }
       if let registrant, !(try connection.exists("SELECT 1 FROM registrant WHERE id = ?", registrant)) {
         throw StoreError.noSuchRegistrant
@@ -44,7 +41,7 @@ extension Store {
       let id = connection.lastInsertID
       try Store.forgetRefusal(name, connection)
       try Store.order(.register, id, now, connection)
-      try Store.remember(key, principal, id, now, connection)
+      try Store.remember(key, principal, .domain, id, now, connection)
       return try Store.present(name, connection)
     }
   }
@@ -55,7 +52,7 @@ extension Store {
     _ name: DomainName, _ servers: [NameServer], ifMatch: String?, by principal: Principal, now: WorldTime
   ) async throws -> Domain {
     try await database.write { connection in
-      let domain = try Store.touchable(name, ifMatch, principal, connection)
+      let domain = try Store.touchable(name, ifMatch, principal, now, connection)
       try connection.run(
         "UPDATE domain SET name_servers = ?, revision = revision + 1 WHERE id = ?", DelegationText.write(servers),
         domain.id)
@@ -73,12 +70,12 @@ extension Store {
     end: @escaping @Sendable (WorldTime) -> WorldTime?
   ) async throws -> Domain {
     try await database.write { connection in
-      if let repeated = try Store.repeated(key, principal, now, connection) { return repeated }
-      let domain = try Store.touchable(name, ifMatch, principal, connection)
+      if let id = try Store.repeated(key, principal, now, connection) { return try Store.repeated(id, connection) }
+      let domain = try Store.touchable(name, ifMatch, principal, now, connection)
       guard let end = end(domain.expiresAt) else { throw StoreError.termTooLong }
       try connection.run(
         "UPDATE domain SET expires_at = ?, revision = revision + 1 WHERE id = ?", end.seconds, domain.id)
-      try Store.remember(key, principal, domain.id, now, connection)
+      try Store.remember(key, principal, .domain, domain.id, now, connection)
       return try Store.present(name, connection)
     }
   }
@@ -105,10 +102,11 @@ extension Store {
   }
 
   private static func touchable(
-    _ name: DomainName, _ ifMatch: String?, _ principal: Principal, _ connection: Connection
+    _ name: DomainName, _ ifMatch: String?, _ principal: Principal, _ now: WorldTime, _ connection: Connection
   ) throws -> Domain {
     let domain = try owned(name, ifMatch, principal, connection)
-    if domain.order?.kind.isFinal == true { throw StoreError.leaving }
+    // Its term may be over though nobody has ordered its end yet, as right after a start.
+    if domain.order?.kind.isFinal == true || domain.expiresAt.seconds <= now.seconds { throw StoreError.leaving }
     return domain
   }
 
@@ -130,29 +128,12 @@ extension Store {
       """, domain, kind.rawValue, now.seconds)
   }
 
-  private static func repeated(
-    _ key: RepeatKey?, _ principal: Principal, _ now: WorldTime, _ connection: Connection
-  ) throws -> Domain? {
-    guard let key else { return nil }
-    try connection.run("DELETE FROM repeat_key WHERE created_at <= ?", now.seconds - keyLifetime)
-    let found = try connection.first(
-      "SELECT request, domain FROM repeat_key WHERE asker = ? AND key = ?", principal.number, key.key
-    ) { ($0.bytes(0), $0.int(1)) }
-    guard let (request, id) = found else { return nil }
-    guard request == key.request else { throw StoreError.keyReused }
-    guard let domain = try connection.first("\(columns) WHERE d.id = ?", id, transform: domain) else {
+  /// What a repeated order made, as it is now.
+  private static func repeated(_ id: Int, _ connection: Connection) throws -> Domain {
+    guard let domain = try connection.first("\(columns) WHERE d.id = ?", id, transform: domain) ?? nil else {
       throw StoreError.keySpent
     }
     return domain
-  }
-
-  private static func remember(
-    _ key: RepeatKey?, _ principal: Principal, _ domain: Int, _ now: WorldTime, _ connection: Connection
-  ) throws {
-    guard let key else { return }
-    try connection.run(
-      "INSERT INTO repeat_key (asker, key, request, domain, created_at) VALUES (?, ?, ?, ?, ?)", principal.number,
-      key.key, key.request, domain, now.seconds)
   }
 
   private static func present(_ name: DomainName, _ connection: Connection) throws -> Domain {

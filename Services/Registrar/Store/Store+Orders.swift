@@ -18,17 +18,20 @@ struct Attempt: Sendable {
 
   /// Nothing of the domain was ever written to the zone, so what is there is somebody else's.
   var isFirst: Bool { kind == .register && claimed.isEmpty }
+
+  /// An attempt before this one, at this order or at one that it overtook, may have been carried out though we weren't told.
+  var mayFollowWrites: Bool { earlier > 0 || version > 1 }
 }
 
 extension Store {
-  /// What is to be done next for the domain; nil when nothing is.
-  func nextAttempt(_ name: DomainName) async throws -> Attempt? {
+  /// What is to be done for the domain now; nil when nothing is, or not yet.
+  func nextAttempt(_ name: DomainName, now: WorldTime) async throws -> Attempt? {
     try await database.read { connection in
       let found = try connection.first(
         """
         SELECT d.id, d.name_servers, d.published, o.kind, o.version, o.attempts
-        FROM domain d JOIN orders o ON o.domain = d.id WHERE d.name = ?
-        """, name.text
+        FROM domain d JOIN orders o ON o.domain = d.id WHERE d.name = ? AND o.next_attempt <= ?
+        """, name.text, now.seconds
       ) { row in (row.int(0), row.text(1), row.text(2), row.text(3), row.int(4), row.int(5)) }
       guard let (id, servers, published, kindText, version, attempts) = found, let kind = OrderKind(rawValue: kindText)
       else { return nil }
@@ -89,7 +92,7 @@ extension Store {
       switch attempt.kind {
       case .register where attempt.claimed.isEmpty:
         // The key is free, too: the same order may be sent again when its reason is mended.
-        try connection.run("DELETE FROM repeat_key WHERE domain = ?", attempt.domain)
+        try Store.forgetKeys(ofDomain: attempt.domain, connection)
         try connection.run("DELETE FROM domain WHERE id = ?", attempt.domain)
         return true
       case .register:
@@ -97,9 +100,11 @@ extension Store {
         try Store.order(.delete, attempt.domain, refusal.at, connection)
         return false
       case .change, .delete, .expire:
+        let isRestoring = try connection.exists(
+          "SELECT 1 FROM domain WHERE id = ? AND name_servers = served", attempt.domain)
         try connection.run(
           "UPDATE domain SET name_servers = served, revision = revision + 1 WHERE id = ?", attempt.domain)
-        guard attempt.earlier > 0 else {
+        guard attempt.mayFollowWrites, !isRestoring else {
           try connection.run("DELETE FROM orders WHERE domain = ?", attempt.domain)
           return true
         }

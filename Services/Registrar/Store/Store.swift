@@ -65,6 +65,12 @@ final class Store: Sendable {
       );
       CREATE INDEX refusal_by_time ON refusal (created_at);
       """),
+    Migration(
+      3,
+      """
+      ALTER TABLE repeat_key RENAME COLUMN domain TO subject;
+      ALTER TABLE repeat_key ADD COLUMN kind TEXT NOT NULL DEFAULT 'domain';
+      """),
   ]
 
   /// Forgets everything: for a lab's reset.
@@ -79,15 +85,22 @@ final class Store: Sendable {
 
   // MARK: Registrants
 
+  /// - Returns: the new registrant; where the key came before, the one it made then, which keeps its token.
+  /// - Throws: `.keyReused` or `.keySpent`.
   func addRegistrant(
-    name: String, email: String?, tokenDigest: [UInt8], now: WorldTime
-  ) async throws -> Registrant {
+    name: String, email: String?, tokenDigest: [UInt8], by principal: Principal, key: RepeatKey?, now: WorldTime
+  ) async throws -> (registrant: Registrant, isNew: Bool) {
     try await database.write { connection in
+      if let id = try Store.repeated(key, principal, now, connection) {
+        guard let registrant = try Store.registrant(id, connection) else { throw StoreError.keySpent }
+        return (registrant, false)
+      }
       try connection.run(
         "INSERT INTO registrant (name, email, token_digest, created_at) VALUES (?, ?, ?, ?)", name, email, tokenDigest,
         now.seconds)
-      return Registrant(
-        id: connection.lastInsertID, name: name, email: email, createdAt: WorldTime(seconds: now.seconds))
+      let id = connection.lastInsertID
+      try Store.remember(key, principal, .registrant, id, now, connection)
+      return (Registrant(id: id, name: name, email: email, createdAt: WorldTime(seconds: now.seconds)), true)
     }
   }
 
@@ -103,10 +116,12 @@ final class Store: Sendable {
   }
 
   func registrant(_ id: Int) async throws -> Registrant? {
-    try await database.read { connection in
-      try connection.first(
-        "SELECT id, name, email, created_at FROM registrant WHERE id = ?", id, transform: Store.registrant)
-    }
+    try await database.read { try Store.registrant(id, $0) }
+  }
+
+  private static func registrant(_ id: Int, _ connection: Connection) throws -> Registrant? {
+    try connection.first(
+      "SELECT id, name, email, created_at FROM registrant WHERE id = ?", id, transform: registrant)
   }
 
   /// Whose token has this digest.

@@ -111,6 +111,8 @@ struct CacheItem: Sendable {
   var ttl: Int64
   var bytes: Int
   var data: [String]
+  /// The number of the loop whose cache it is in.
+  var loop = 0
 
   init(_ key: CacheKey, _ entry: CacheEntry, bytes: Int, now: Int64) {
     name = key.name.description
@@ -140,6 +142,7 @@ struct CacheItem: Sendable {
     json.string("credibility", credibility)
     json.number("TTL", ttl)
     json.number("bytes", bytes)
+    json.number("loop", loop)
     json.array("data", data) { json, text in json.string(nil, text) }
   }
 }

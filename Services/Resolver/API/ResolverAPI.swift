@@ -39,6 +39,7 @@ struct ResolverAPI: Sendable {
 
   private func resolve(_ request: Request) async throws -> Response {
     try requireAllowed(request)
+    try request.requireQuery(of: "name", "type", "rd", "cd", "trace")
     guard let text = request.query("name") else { throw Problem(400, "name is missing", field: "name") }
     let name = try Parameters.name(text)
     let type = try Parameters.type(request.query("type") ?? "A")
@@ -87,6 +88,7 @@ struct ResolverAPI: Sendable {
 
   private func listCache(_ request: Request) async throws -> Response {
     try requireAdmin(request)
+    try request.requireQuery(of: "limit", "cursor")
     let limit = try Parameters.number(request, "limit", 1...1000, default: 100)
     let cursor = try Parameters.number(request, "cursor", 0...999_999_999, default: 0)
     // A cursor is a position in one loop's cache and that loop's number.
@@ -96,7 +98,11 @@ struct ResolverAPI: Sendable {
     var next: Int?
     while next == nil, loop < resolvers.count {
       let page = await resolvers[loop].page(from: position, limit: limit - items.count)
-      items += page.items
+      items += page.items.map { item in
+        var item = item
+        item.loop = loop
+        return item
+      }
       if let after = page.next {
         next = after * resolvers.count + loop
       } else {
@@ -118,6 +124,8 @@ struct ResolverAPI: Sendable {
   /// Returns when every loop has forgotten.
   private func flush(_ request: Request, _ name: Name?) async throws -> Response {
     try requireAdmin(request)
+    // Who means `DELETE /v1/cache?name=…` would lose everything.
+    try request.requireQuery()
     for resolver in resolvers { await resolver.flush(name) }
     return .empty()
   }

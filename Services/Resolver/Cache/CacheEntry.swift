@@ -32,6 +32,9 @@ struct CacheEntry {
   var stored: Int64
   var expires: Int64
 
+  /// What is kept of a time that the world's clock has gone back from (a reset) would live for as long as it went.
+  func isLive(at now: Int64) -> Bool { stored <= now && now < expires }
+
   /// The records with what is left of their TTLs.
   func records(at now: Int64) -> [ResourceRecord] {
     let left = UInt32(clamping: max(expires - now, 0))

@@ -53,8 +53,8 @@ final class Packet: Sendable {
     }
     output[0] = UInt8(query.id >> 8)
     output[1] = UInt8(query.id & 0xFF)
-    // QR, opcode 0, and RD as asked; RA, CD as asked, and the response code.
-    output[2] = 0x80 | (truncated ? 0x02 : 0) | (query.recursionDesired ? 0x01 : 0)
+    // QR, opcode 0, TC also where no message could hold it all, and RD as asked; RA, CD as asked, and the response code.
+    output[2] = 0x80 | (truncated ? 0x02 : bytes[2] & 0x02) | (query.recursionDesired ? 0x01 : 0)
     output[3] = 0x80 | (query.checkingDisabled ? 0x10 : 0) | bytes[3] & 0x0F
     for offset in Self.headerSize..<questionEnd { output[offset] = message[offset] }
     if !truncated {

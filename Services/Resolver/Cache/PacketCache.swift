@@ -16,11 +16,14 @@ struct PacketCache {
   private var packets: [Packet?] = []
   private var costs: [Int] = []
   private var used: [Bool] = []
+  /// How often each was answered. A turn of its own for each question: one for all would show a client that asks for A and AAAA in
+  /// turn always the same first address. A position keeps its turn when its packet grows old, since the next one mostly answers
+  /// the same question.
+  private var turns: [UInt16] = []
   private var vacant: [Int] = []
   /// Positions of entries by hash, -1 where empty; the count is a power of two.
   private var table: [Int32]
   private var hand = 0
-  private var turn = 0
 
   init(limit: Int) {
     self.limit = limit
@@ -33,19 +36,25 @@ struct PacketCache {
   ) -> Bool {
     guard let position = find(query, message) else { return false }
     used[position] = true
-    guard let packet = packets[position], packet.expires > now else {
+    guard let packet = packets[position], packet.stored <= now, now < packet.expires else {
       remove(at: position)
       return false
     }
-    turn &+= 1
-    packet.write(to: &output, for: query, message, now: now, turn: turn & 0xFFFF, limit: limit)
+    packet.write(to: &output, for: query, message, now: now, turn: nextTurn(at: position), limit: limit)
     return true
   }
 
+  private mutating func nextTurn(at position: Int) -> Int {
+    turns[position] &+= 1
+    return Int(turns[position])
+  }
+
   /// Keeps the packet as the answer to the query's question.
-  mutating func insert(_ packet: Packet, for query: ClientQuery, _ message: RawSpan) {
+  /// - Returns: the turn of the answer that is given right now.
+  @discardableResult
+  mutating func insert(_ packet: Packet, for query: ClientQuery, _ message: RawSpan) -> Int {
     let cost = packet.bytes.count + packet.ttls.count * 2 + Self.overhead
-    guard cost <= limit / 4 else { return }
+    guard cost <= limit / 4 else { return 0 }
     if let old = find(query, message) { remove(at: old) }
     while bytes + cost > limit, count > 0 { evictOne() }
     if (count + 1) * 4 > table.count * 3 { grow() }
@@ -62,16 +71,16 @@ struct PacketCache {
       packets.append(packet)
       costs.append(cost)
       used.append(false)
+      turns.append(0)
     }
     place(position, query.hash)
     bytes += cost
     count += 1
+    return nextTurn(at: position)
   }
 
   mutating func removeAll() {
-    let turn = turn
     self = PacketCache(limit: limit)
-    self.turn = turn
   }
 
   private func find(_ query: ClientQuery, _ message: RawSpan) -> Int? {

@@ -37,7 +37,7 @@ struct RecordCache {
   private mutating func live(_ name: Name, _ type: UInt16, _ now: Int64) -> CacheEntry? {
     let key = CacheKey(name: name, type: type)
     guard let entry = store.use(key) else { return nil }
-    if entry.expires > now { return entry }
+    if entry.isLive(at: now) { return entry }
     store.remove(key)
     return nil
   }
@@ -83,27 +83,28 @@ struct RecordCache {
     }
   }
 
-  /// Keeps one record set: records of one name and type. Its TTL is the smallest of theirs (RFC 2181 §5.2).
-  mutating func insert(_ records: [ResourceRecord], _ credibility: Credibility, now: Int64) {
-    guard let first = records.first else { return }
-    let ttl = min(records.map(\.ttl).min() ?? 0, Self.longestTTL)
-    var kept: [ResourceRecord] = []
-    for var record in records where record.name == first.name && record.type == first.type {
-      record.ttl = ttl
-      if !kept.contains(where: { $0.data == record.data }) { kept.append(record) }
-    }
-    insert(
-      CacheEntry(kind: .records, credibility: credibility, records: kept, stored: now, expires: now + Int64(ttl)),
+  /// Keeps one record set: records of one name, type and TTL, as `Message.settled` makes them.
+  /// - Parameter replaces: also what is more credible.
+  /// - Returns: seconds that the set is good for, which may be fewer than its TTL.
+  @discardableResult
+  mutating func insert(
+    _ records: [ResourceRecord], _ credibility: Credibility, now: Int64, replaces: Bool = false
+  ) -> UInt32 {
+    guard let first = records.first else { return 0 }
+    if replaces { store.remove(CacheKey(name: first.name, type: first.type.rawValue)) }
+    let expires = insert(
+      CacheEntry(
+        kind: .records, credibility: credibility, records: records, stored: now, expires: now + Int64(first.ttl)),
       first.name, first.type.rawValue, now: now)
+    return UInt32(clamping: expires - now)
   }
 
-  /// Keeps that a name, or a type of it, doesn't exist. Without a SOA it isn't kept (RFC 2308 §5).
+  /// Keeps that a name, or a type of it, doesn't exist, for the settled TTL of its SOA. Without one it isn't kept (RFC 2308 §5).
   mutating func insertNegative(
     _ kind: CacheEntry.Kind, _ name: Name, _ type: RecordType, soa: ResourceRecord?, _ credibility: Credibility,
     now: Int64
   ) {
-    guard var soa, let minimum = soa.negativeLifetime else { return }
-    soa.ttl = min(soa.ttl, minimum, Self.longestNegativeTTL)
+    guard let soa else { return }
     insert(
       CacheEntry(
         kind: kind, credibility: credibility, records: [soa], stored: now, expires: now + Int64(soa.ttl)),
@@ -117,19 +118,25 @@ struct RecordCache {
     if live(name, type.rawValue, now) == nil { insert(entry, name, type.rawValue, now: now) }
   }
 
-  private mutating func insert(_ entry: CacheEntry, _ name: Name, _ type: UInt16, now: Int64) {
+  /// - Returns: until when the entry is good, kept or not.
+  @discardableResult
+  private mutating func insert(_ entry: CacheEntry, _ name: Name, _ type: UInt16, now: Int64) -> Int64 {
     var entry = entry
     let key = CacheKey(name: name, type: type)
     if let old = live(name, type, now), old.kind != .failure {
-      if old.credibility > entry.credibility { return }
+      if old.credibility > entry.credibility { return entry.expires }
       // A child must not keep itself alive after its parent let it go: name servers never outlive the first delegation.
       if type == RecordType.ns.rawValue, old.kind == .records { entry.expires = min(entry.expires, old.expires) }
     }
-    guard entry.expires > now else { return store.remove(key) }
+    guard entry.expires > now else {
+      store.remove(key)
+      return entry.expires
+    }
     // What exists ends an older word that it doesn't.
     if entry.kind == .records, entry.credibility >= .answer { store.remove(CacheKey(name: name, type: 0)) }
     let size = name.memory + entry.records.reduce(0) { $0 + $1.memory }
     store.insert(key, entry, bytes: size)
+    return entry.expires
   }
 
   mutating func removeAll() {
@@ -144,7 +151,7 @@ struct RecordCache {
   /// Visits live entries from a position on.
   func visit(from start: Int, now: Int64, _ body: (CacheKey, CacheEntry, _ bytes: Int) -> Bool) -> Int? {
     store.visit(from: start) { key, entry, bytes in
-      entry.expires > now ? body(key, entry, bytes) : true
+      entry.isLive(at: now) ? body(key, entry, bytes) : true
     }
   }
 }

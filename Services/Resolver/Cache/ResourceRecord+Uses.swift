@@ -24,14 +24,14 @@ extension ResourceRecord {
     }
   }
 
-  /// Of SOA: how long a negative answer lives (RFC 2308 §5).
-  var negativeLifetime: UInt32? {
-    if case .soa(let soa) = data { soa.minimum } else { nil }
-  }
-
   static func alias(_ name: Name, to target: Name, ttl: UInt32) -> ResourceRecord {
     ResourceRecord(name: name, ttl: ttl, data: .cname(target))
   }
+}
+
+extension RecordType {
+  /// Whether an alias is what was asked for, so that it isn't followed.
+  var isAnsweredByAlias: Bool { self == .cname || self == .any }
 }
 
 extension Name {

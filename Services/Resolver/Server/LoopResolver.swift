@@ -162,10 +162,11 @@ actor LoopResolver: DatagramOwner {
       lookUp(question, cacheOnly: !query.recursionDesired, context: context) { [self] outcome, packet in
         let bytes = unsafe octets.span.bytes
         let limit = overUDP ? query.udpLimit : Message.maximumLength
-        packet.write(to: &output, for: query, bytes, now: packet.stored, turn: 0, limit: limit)
+        var turn = 0
         if packet.expires > packet.stored, query.recursionDesired, question.type != .any, asked == flushes {
-          packets.insert(packet, for: query, bytes)
+          turn = packets.insert(packet, for: query, bytes)
         }
+        packet.write(to: &output, for: query, bytes, now: packet.stored, turn: turn, limit: limit)
         reply(output)
       }
     }

@@ -20,6 +20,10 @@ struct Delegation {
     var lookedUp: Set<RecordType> = []
   }
 
+  /// A set of either may hold thousands of records, and each choice of a server looks at all.
+  static let mostServers = 20
+  static let mostAddresses = 16
+
   var zone: Name
   var servers: [Server]
   var origin: Origin

@@ -17,10 +17,11 @@ enum Reading {
   case lame(String)
   /// The server serves the zone, but the answer can't be used or is an error.
   case failure(String)
+  /// A DNAME leads to a name longer than names can be.
+  case tooLong
 
   /// More aliases than this are a loop or a mistake.
   static let mostAliases = 13
-  private static let mostNameServers = 20
   private static let mostGlue = 60
 
   /// - Parameters:
@@ -28,25 +29,32 @@ enum Reading {
   ///   - forwarded: the sender is a recursive server and answers for all below the zone.
   init(_ message: Message, name: Name, type: RecordType, zone: Name, forwarded: Bool) {
     let code = message.header.responseCode
-    guard code == .noError || code == .nameError else {
+    guard [.noError, .nameError, .yxDomain].contains(code) else {
       self = code == .refused || code == .notAuthoritative ? .lame("\(code)") : .failure("\(code)")
       return
     }
-    let speaksFor = { (record: ResourceRecord) in record.class == .internet && record.name.isAtOrBelow(zone) }
+    let speaksFor = { (record: ResourceRecord) in
+      record.class == .internet && record.name.isAtOrBelow(zone) && !record.type.isMeta
+    }
     let answers = message.answers.filter(speaksFor)
     var name = name
     var aliases: [ResourceRecord] = []
     var seen: Set<Name> = [name]
     while true {
+      // Nothing is below a DNAME but what it leads to (RFC 6672 §2.4), so this comes before what is said of the name itself.
+      let redirection = Self.redirection(of: name, in: answers)
       let records = answers.filter { $0.name == name && ($0.type == type || type == .any) }
-      if !records.isEmpty {
+      if redirection == nil, !records.isEmpty {
         self = .answer(aliases: aliases, records: records)
         return
       }
-      guard type != .cname, let step = Self.alias(of: name, in: answers) else { break }
+      guard let step = redirection ?? (type == .cname ? nil : Self.alias(of: name, in: answers)) else { break }
       switch step {
       case .tooLong:
-        self = .failure("a DNAME makes the name too long")
+        self = .tooLong
+        return
+      case .to(_, let records) where redirection != nil && type.isAnsweredByAlias:
+        self = .answer(aliases: aliases + records.dropLast(), records: records.suffix(1))
         return
       case .to(let target, let records):
         aliases += records
@@ -56,6 +64,10 @@ enum Reading {
         }
         name = target
       }
+    }
+    guard code != .yxDomain else {
+      self = .failure("\(code)")
+      return
     }
     let soa = message.authorities.first { $0.type == .soa && speaksFor($0) && name.isAtOrBelow($0.name) }
     let authoritative = message.header.isAuthoritative
@@ -92,13 +104,18 @@ enum Reading {
     case tooLong
   }
 
-  /// Where a CNAME of the name, or a DNAME above it, leads. The CNAME of a DNAME is made here, not believed (RFC 6672 §3.4).
-  private static func alias(of name: Name, in answers: [ResourceRecord]) -> AliasStep? {
+  /// Where a DNAME above the name leads. Its CNAME is made here, not believed (RFC 6672 §3.4).
+  private static func redirection(of name: Name, in answers: [ResourceRecord]) -> AliasStep? {
     for record in answers where record.type == .dname && name.isBelow(record.name) {
       guard let target = record.alias else { continue }
       guard let new = name.replacing(suffix: record.name, with: target) else { return .tooLong }
       return .to(new, [record, ResourceRecord.alias(name, to: new, ttl: record.ttl)])
     }
+    return nil
+  }
+
+  /// Where a CNAME of the name leads.
+  private static func alias(of name: Name, in answers: [ResourceRecord]) -> AliasStep? {
     for record in answers where record.type == .cname && record.name == name {
       if let target = record.alias { return .to(target, [record]) }
     }
@@ -112,7 +129,7 @@ enum Reading {
       $0.type == .ns && speaksFor($0) && $0.name.isBelow(zone) && name.isAtOrBelow($0.name)
     }
     guard let cut = candidates.first?.name else { return nil }
-    let nameServers = Array(candidates.filter { $0.name == cut }.prefix(mostNameServers))
+    let nameServers = Array(candidates.filter { $0.name == cut }.prefix(Delegation.mostServers))
     let targets = Set(nameServers.compactMap(\.nameServer))
     let glue = message.additionals.filter {
       $0.address != nil && speaksFor($0) && targets.contains($0.name)

@@ -20,7 +20,8 @@ extension Walk {
       return send(to: ask.server, ask.transport, edns: false, moment, &knowledge)
     }
     let reading = Reading(
-      message, name: top.name, type: top.type, zone: delegation.zone, forwarded: delegation.origin == .forwarder)
+      message.settled(), name: top.name, type: top.type, zone: delegation.zone,
+      forwarded: delegation.origin == .forwarder)
     let best: Credibility = message.header.isAuthoritative ? .authoritativeAnswer : .answer
     let now = moment.world
     switch reading {
@@ -31,12 +32,20 @@ extension Walk {
     case .failure(let why):
       mark(open, .failed, why, rtt, message)
       return giveUp(on: ask.server, why)
+    case .tooLong:
+      mark(open, .failed, Self.tooLong, rtt, message)
+      overflow(moment, &knowledge)
     case .answer(let aliases, let records):
       mark(open, .answer, nil, rtt, message)
       guard spendAliases(aliases, moment, &knowledge) else { return }
       keep(aliases, best, now, &knowledge)
-      for set in Dictionary(grouping: records, by: \.type).values {
-        knowledge.cache.insert(set, aliases.isEmpty ? best : .answer, now: now)
+      var records = records
+      // As in `keep`: what was made isn't cached.
+      for (type, set) in Dictionary(grouping: records, by: \.type) where aliases.last?.type != .dname {
+        let lifetime = knowledge.cache.insert(set, aliases.isEmpty ? best : .answer, now: now)
+        for index in records.indices where records[index].type == type {
+          records[index].ttl = min(records[index].ttl, lifetime)
+        }
       }
       finishFrame(answer: aliases + records, knowledge)
     case .alias(let aliases, let target):
@@ -55,9 +64,12 @@ extension Walk {
     case .referral(let zone, let nameServers, let glue):
       mark(open, .referral, "to the servers of \(zone)", rtt, message)
       closeExchanges()
-      knowledge.cache.insert(nameServers, .additional, now: now)
+      // Where the servers known before proved useless, the zone has moved: the parent's word replaces even the zone's own, else
+      // every walk would try the old ones first, until their TTL ends.
+      let hasMoved = top.avoided.contains(zone)
+      knowledge.cache.insert(nameServers, .additional, now: now, replaces: hasMoved)
       for set in Dictionary(grouping: glue, by: { CacheKey(name: $0.name, type: $0.type.rawValue) }).values {
-        knowledge.cache.insert(set, .additional, now: now)
+        knowledge.cache.insert(set, .additional, now: now, replaces: hasMoved)
       }
       top.enter(referred(zone, nameServers, glue, moment, &knowledge))
     }

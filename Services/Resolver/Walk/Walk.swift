@@ -78,9 +78,11 @@ struct Walk {
       note(.cache, moment, .alias, records: records)
       guard let record = records.first, let target = record.alias else { break }
       guard let new = name.replacing(suffix: record.name, with: target) else {
-        return abandon("a DNAME makes the name too long", code: .yxDomain, moment, &knowledge)
+        return overflow(moment, &knowledge)
       }
-      return follow([record, .alias(name, to: new, ttl: record.ttl)], to: new, moment, &knowledge)
+      let made = ResourceRecord.alias(name, to: new, ttl: record.ttl)
+      if type.isAnsweredByAlias { return finishFrame(answer: [record, made], knowledge) }
+      return follow([record, made], to: new, moment, &knowledge)
     case .noData(let entry):
       note(.cache, moment, .noData, records: entry.records(at: now))
       return finishFrame(negative: .noError, soa: entry.records(at: now).first, knowledge)
@@ -141,7 +143,7 @@ struct Walk {
       next = zone.parent
       guard !top.avoided.contains(zone), let entry = knowledge.cache.nameServers(of: zone, now: moment.world)
       else { continue }
-      let servers = entry.records.compactMap(\.nameServer).map {
+      let servers = entry.records.compactMap(\.nameServer).prefix(Delegation.mostServers).map {
         Delegation.Server(name: $0, addresses: reach(knowledge.cache.addresses(of: $0, now: moment.world), knowledge))
       }
       if servers.contains(where: { !$0.addresses.isEmpty || mayLookUp($0, in: zone) }) {
@@ -153,9 +155,11 @@ struct Walk {
     return Delegation(zone: .root, servers: hints.map { .init(name: nil, addresses: [$0]) }, origin: .hints)
   }
 
-  /// The addresses that may be asked, with the port all servers have.
+  /// The addresses of a name server that may be asked, with the port all servers have.
   func reach(_ addresses: [IPAddress], _ knowledge: Knowledge) -> [SocketAddress] {
-    addresses.filter(knowledge.mayAsk).map { SocketAddress(ip: $0, port: knowledge.port) }
+    addresses.filter(knowledge.mayAsk).prefix(Delegation.mostAddresses).map {
+      SocketAddress(ip: $0, port: knowledge.port)
+    }
   }
 
   /// Whether looking the server's address up can help: not when that needs the very zone, or is under way already.
@@ -253,6 +257,14 @@ struct Walk {
     give([], to: done.asked, knowledge)
   }
 
+  static let tooLong = "a DNAME makes the name too long"
+
+  /// A DNAME leads to a name that can't be (RFC 6672 §2.2).
+  mutating func overflow(_ moment: Moment, _ knowledge: inout Knowledge) {
+    guard frames.count == 1 else { return failFrame(Self.tooLong, moment, &knowledge) }
+    abandon(Self.tooLong, code: .yxDomain, moment, &knowledge)
+  }
+
   /// Hands a name server's addresses to the frame that waits for them.
   private mutating func give(_ addresses: [IPAddress], to name: Name, _ knowledge: Knowledge) {
     top.state = .choose
@@ -269,7 +281,7 @@ struct Walk {
     _ why: String, code: ResponseCode = .serverFailure, isPassing: Bool = false, _ moment: Moment,
     _ knowledge: inout Knowledge
   ) {
-    if !isPassing, let first = frames.first {
+    if !isPassing, code == .serverFailure, let first = frames.first {
       knowledge.cache.insertFailure(first.asked, first.type, now: moment.world)
     }
     finish(Outcome(code: code, comment: why, isPassing: isPassing))

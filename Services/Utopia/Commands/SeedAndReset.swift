@@ -40,8 +40,10 @@ struct Reset: ParsableCommand {
             throw Trouble("nothing is reset: \(host.name) is not ready: \(reply.json["detail"]?.text ?? "")")
           }
         }
+        // Registrars first: what they still write into the zones of others must be written before those are reset.
+        let isRegistrar = { (host: Host) in if case .registrar = host.role { true } else { false } }
         var troubles: [Trouble] = []
-        for host in world.hosts {
+        for host in world.hosts.filter(isRegistrar) + world.hosts.filter({ !isRegistrar($0) }) {
           do throws(Trouble) {
             try await world.door(to: host, token: token, through: client).ask("POST", "/v1/reset")
           } catch {
