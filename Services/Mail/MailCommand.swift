@@ -56,11 +56,18 @@ struct MailCommand: ServiceCommand {
   @Option(help: "Octets of one mailbox's mail; letters beyond are put off. With --catch, of all that is kept.")
   var mailboxOctets = MailLimits().mailboxOctets
 
+  @Option(
+    help:
+      "Wrong passwords that an address may send in a minute; by default 20, in a lab, where all have one address, 1000."
+  )
+  var wrongPasswords: Int?
+
   @Flag(help: "Take passwords without TLS also on addresses that others may listen to.")
   var insecurePasswords = false
 
   func validate() throws {
     if domain.isEmpty && !catches { throw ValidationError("--domain NAME is needed (or --catch)") }
+    if let wrongPasswords, wrongPasswords < 1 { throw ValidationError("--wrong-passwords must be at least 1") }
     if keep < 1 { throw ValidationError("--keep must be at least 1") }
     if sizeLimit < 1024 { throw ValidationError("--size-limit must be at least 1024") }
     for (name, value) in [
@@ -82,6 +89,7 @@ struct MailCommand: ServiceCommand {
     limits.queueLetters = queueLetters
     limits.queueOctets = queueOctets
     limits.mailboxOctets = mailboxOctets
+    limits.logins.failures = wrongPasswords ?? (common.isLab ? 1000 : limits.logins.failures)
     return MailSettings(
       hostname: name.lowercased(), domains: domain.map(MailAddress.domainKey), catchMode: catches ? keep : nil,
       limits: limits)

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 
 import pytest
 import requests
@@ -222,3 +223,56 @@ def test_the_log_is_json_in_a_file_and_text_on_a_terminal(tmp_path):
     assert process.wait(30) == 0
     os.close(master)
     assert b"nameserver: ready" in said and b'"message"' not in said
+
+
+def test_who_waits_for_a_letter_is_answered_when_the_service_stops(tmp_path):
+    one = Process(
+        tmp_path, "mail", "--listen", "localhost:0", "--data", str(tmp_path / "data"), "--smtp", "127.0.0.1:0", "--catch")
+    url = one.url()
+    answers = []
+
+    def wait():
+        answers.append(requests.get(f"{url}/v1/messages?to=x@y.example&wait=60", auth=("any", "thing"), timeout=90))
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+
+    def sockets():
+        return requests.get(f"{url}/metrics", timeout=10).text
+
+    # The one who waits, and the one who asks for the metrics.
+    eventually(sockets, lambda text: "\nhttp_connections 2" in text)
+    assert one.end() == 0
+    waiting.join(60)
+    assert [answer.status_code for answer in answers] == [200] and answers[0].json()["items"] == []
+
+
+def test_wrong_passwords_are_counted_over_all_doors_and_told(tmp_path):
+    one = Process(
+        tmp_path, "mail", "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data"), "--domain", "x.example",
+        "--wrong-passwords", "3", environment={"UTOPIA_ADMIN_TOKEN": TOKEN})
+    try:
+        url = one.url()
+        made = requests.post(
+            f"{url}/v1/mailboxes", json={"address": "bob@x.example", "password": "hungry"}, timeout=10,
+            headers={"Authorization": f"Bearer {TOKEN}"})
+        assert made.status_code == 201
+        # A path is decoded before it is taken apart: this one could never be named in it.
+        assert requests.post(
+            f"{url}/v1/mailboxes", json={"address": "a/b@x.example", "password": "hungry"}, timeout=10,
+            headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 422
+
+        def status(password):
+            return requests.get(f"{url}/v1/mailboxes/bob@x.example", auth=("bob", password), timeout=10)
+
+        assert status("hungry").status_code == 200
+        assert [status("wrong").status_code for _ in range(4)] == [401, 401, 401, 429]
+        assert int(status("hungry").headers["Retry-After"]) > 0
+    finally:
+        assert one.end() == 0
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_executable_tells_its_version(name):
+    said = subprocess.run([executable(f"utopia-{name}"), "--version"], capture_output=True, text=True, timeout=30)
+    assert said.returncode == 0 and said.stdout.strip().count(".") == 2
