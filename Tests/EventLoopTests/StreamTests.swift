@@ -143,7 +143,8 @@ func resetIsAnError() async throws {
     let connection = try await TCPConnection.connect(to: listener.address, on: loop)
     try await connection.write([1])
     _ = try await connection.read()
-    await connection.stream.abort()
+    let stream = await connection.stream
+    await onLoop(loop) { stream.abort() }
     while ends.withLock({ $0.isEmpty }) { await loop.sleep(for: .milliseconds(1)) }
     #expect(ends.withLock { $0 } == [.system(call: "recv", errno: ECONNRESET)])
     await listener.drain()
