@@ -32,7 +32,7 @@ TARGETS = {
     "SMTPDialogue": (["MailWire"], [*SMTP, *LINES]),
     "SMTPReplies": (["MailWire"], ["Services/Mail/Mailbox/String+Cut.swift", *[f"Services/Mail/Queue/{file}.swift" for file in [
         "DeliveryVerdict", "Dialogue", "SMTPClientSession", "SMTPPatience"]]]),
-    "POP3Dialogue": (["MailWire"], ["Services/Mail/POP3/POP3Session.swift", *LINES]),
+    "POP3Dialogue": (["MailWire"], [*[f"Services/Mail/POP3/POP3{part}.swift" for part in ["Session", "Handover", "Letter"]], *LINES]),
 }
 # The package's own language settings, without those that only forbid.
 FLAGS = ["-swift-version", "6", "-O", "-sanitize=fuzzer", "-parse-as-library", "-strict-memory-safety"]

@@ -3,7 +3,7 @@ import MailWire
 /// A letter on its way to the client, piece by piece: with its dots stuffed, and for TOP cut behind so many lines of its body
 /// (RFC 1939 §3, §7).
 struct POP3Handover: Sendable {
-  let letter: LetterReader
+  let letter: POP3Letter
   /// Where the next piece begins.
   private(set) var offset = 0
   private(set) var isOver = false
@@ -14,7 +14,7 @@ struct POP3Handover: Sendable {
   private var length = 0
   private var stuffer = DotStuffer()
 
-  init(_ letter: LetterReader, lines: Int?) {
+  init(_ letter: POP3Letter, lines: Int?) {
     self.letter = letter
     self.lines = lines
   }

@@ -63,9 +63,11 @@ struct POP3Service: LineService {
   }
 
   /// Nil where it is gone or can't be read.
-  private func open(_ message: Int64, of mailbox: Int64, _ epoch: Int64) async -> LetterReader? {
+  private func open(_ message: Int64, of mailbox: Int64, _ epoch: Int64) async -> POP3Letter? {
     do {
-      return try await store.open(mailbox, message, epoch: epoch)?.letter
+      return try await store.open(mailbox, message, epoch: epoch).map { found in
+        POP3Letter(size: found.letter.size) { try await found.letter.read(from: $0) }
+      }
     } catch {
       log.error("a message could not be read", metadata: ["message": "\(message)", "reason": "\(error)"])
       return nil
@@ -73,9 +75,9 @@ struct POP3Service: LineService {
   }
 
   /// Nil where it can't be read.
-  private func read(_ letter: LetterReader, from offset: Int) async -> [UInt8]? {
+  private func read(_ letter: POP3Letter, from offset: Int) async -> [UInt8]? {
     do {
-      return try await letter.read(from: offset)
+      return try await letter.read(offset)
     } catch {
       log.error("a message could not be read on", metadata: ["reason": "\(error)"])
       return nil

@@ -39,7 +39,7 @@ enum POP3Request: Sendable, Equatable {
   /// Look for the letter; answer with `opened(_:)`.
   case open(Int64, mailbox: Int64, epoch: Int64)
   /// Read on in a letter; answer with `piece(_:)`.
-  case read(LetterReader, from: Int)
+  case read(POP3Letter, from: Int)
   /// Delete these for good; answer with `deleted(_:)`.
   case delete([Int64], mailbox: Int64, epoch: Int64)
 }
@@ -134,7 +134,7 @@ struct POP3Session: LineSession {
   }
 
   /// The letter that was asked for; nil where it is gone, deleted by other means meanwhile.
-  mutating func opened(_ letter: LetterReader?) {
+  mutating func opened(_ letter: POP3Letter?) {
     guard case .opening(let wanted) = phase else { return }
     guard let letter else {
       phase = .transaction

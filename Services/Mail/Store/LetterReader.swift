@@ -40,7 +40,3 @@ final class LetterReader: Sendable {
 
   func whole() async throws -> [UInt8] { try await read(from: 0, atMost: size) }
 }
-
-extension LetterReader: Equatable {
-  static func == (one: LetterReader, other: LetterReader) -> Bool { one === other }
-}

@@ -10,6 +10,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 private func dialogue(_ pieces: [[UInt8]]) -> [String] {
   var session = POP3Session()
   let letter = Array("Subject: x\r\n\r\n.one\r\ntwo\r\n".utf8)
+  let open = POP3Letter(size: letter.count) { Array(letter[$0...]) }
   let messages = [
     POP3Message(id: 7, size: letter.count, uid: "u7"), POP3Message(id: 9, size: letter.count, uid: "u9"),
   ]
@@ -20,10 +21,14 @@ private func dialogue(_ pieces: [[UInt8]]) -> [String] {
       switch action {
       case .ask(.login(let user, _)):
         session.loggedIn(user == "bob" ? .opened(POP3Maildrop(mailbox: 1, messages: messages)) : .denied)
-      case .ask(.fetch(_, let id)):
-        require(id == 7 || id == 9, "only what is there is fetched")
-        session.letter(letter)
-      case .ask(.delete(_, let ids)):
+      case .ask(.open(let id, _, _)):
+        require(id == 7 || id == 9, "only what is there is opened")
+        session.opened(open)
+      case .ask(.read(_, let offset)):
+        require(letter.indices.contains(offset), "only what is there is read")
+        // Piece by piece, so that lines and dots are cut.
+        session.piece(Array(letter[offset...].prefix(3)))
+      case .ask(.delete(let ids, _, _)):
         require(Set(ids).isSubset(of: [7, 9]), "only what is there is deleted")
         session.deleted(true)
       default: break

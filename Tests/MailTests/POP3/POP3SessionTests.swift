@@ -35,7 +35,7 @@ struct POP3Talk {
       case .flush: break
       case .ask(.login(let user, let password)):
         session.loggedIn(user == "bob" && password == "hungry" ? login : .denied)
-      case .ask(.open): session.opened(letter.map { LetterReader(Array($0.utf8)) })
+      case .ask(.open): session.opened(letter.map { POP3Letter(Array($0.utf8)) })
       case .ask(.read(let letter, let offset)):
         let octets = Array((self.letter ?? "").utf8)
         session.piece(Array(octets[offset..<min(offset + pieceSize, letter.size)]))
@@ -130,7 +130,7 @@ struct POP3Talk {
     talk.session.receive(Array("RETR 1\r\n".utf8))
     while let action = talk.session.next() {
       switch action {
-      case .ask(.open): talk.session.opened(LetterReader(Array("Subject: x\r\n\r\n".utf8)))
+      case .ask(.open): talk.session.opened(POP3Letter(Array("Subject: x\r\n\r\n".utf8)))
       case .ask(.read(_, let offset)): talk.session.piece(offset == 0 ? Array("Subje".utf8) : nil)
       case .reply(let octets): talk.text += String(decoding: octets, as: UTF8.self)
       case .close: talk.isClosed = true
@@ -180,7 +180,7 @@ struct POP3Talk {
       case .ask(.login): session.loggedIn(POP3Talk().login)
       case .ask(.open(let message, let mailbox, let epoch)):
         #expect(mailbox == 3 && message == 11 && epoch == 1)
-        session.opened(LetterReader([]))
+        session.opened(POP3Letter([]))
       case .ask(.read): session.piece([])
       case .ask(.delete(let messages, let mailbox, let epoch)):
         #expect(mailbox == 3 && messages == [11] && epoch == 1)
@@ -245,4 +245,9 @@ struct POP3Talk {
     for _ in 0..<10 { talk.send("NONSENSE") }
     #expect(talk.isClosed)
   }
+}
+
+extension POP3Letter {
+  /// A letter in memory.
+  fileprivate convenience init(_ octets: [UInt8]) { self.init(size: octets.count) { Array(octets[$0...]) } }
 }
