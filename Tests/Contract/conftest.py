@@ -47,7 +47,7 @@ def letter(to):
 
 
 def mail(net):
-    """One with a letter and a draft of Bob's, a folder of his own, and a letter in the queue that finds no way out."""
+    """One with a letter and two drafts of Bob's, a folder of his own, and a letter in the queue that finds no way out."""
     dead = net.resolver("resolver", 8055, "12.1", ["9.1"])
     service = net.mail(
         "mail", 8025, "20.1", "hamburger.edu", dead, [("bob@hamburger.edu", "hungry"), ("alice@hamburger.edu", "ketchup")])
@@ -57,7 +57,10 @@ def mail(net):
         session.login("alice@hamburger.edu", "ketchup")
         session.send_message(letter("bob@hamburger.edu"))
         session.send_message(letter("carol@elsewhere.example"))
-    service.ask("POST", "/v1/mailboxes/bob@hamburger.edu/messages", json={"draft": True, "to": ["alice@hamburger.edu"]})
+    # One to be sent, number 2, and one to be written anew, number 3.
+    for _ in range(2):
+        service.ask(
+            "POST", "/v1/mailboxes/bob@hamburger.edu/messages", json={"draft": True, "to": ["alice@hamburger.edu"]})
     return service
 
 
