@@ -41,7 +41,7 @@ def test_lego_proves_a_name_by_dns01(server, shared_net, tmp_path):
             "--path", tmp_path, "--dns", "pdns", "--dns.resolvers", f"{shared_net.at('11.1')}:5300",
             # It would look for the zone's servers on port 53.
             "--dns.disable-cp", "--domains", "www.client.example", "run", check=False,
-            env=dict(os.environ, PDNS_API_URL=server.url, PDNS_API_KEY=TOKEN))
+            cwd=tmp_path, env=dict(os.environ, PDNS_API_URL=server.url, PDNS_API_KEY=TOKEN))
     finally:
         authority.close()
     assert authority.is_proven, f"found {authority.found}\n{said}"
