@@ -10,70 +10,54 @@ public enum JSON {
     return Array(try encoder.encode(value))
   }
 
-  /// - Throws: `Problem`: 400 for what is no JSON, 422 naming the field for what does not fit.
-  public static func decode<Value: Decodable>(_ type: Value.Type, from octets: [UInt8]) throws -> Value {
+  /// - Parameter limit: of the values in it, lists and objects included: each takes memory, however few octets it has.
+  /// - Throws: `Problem`: 400 for what is no JSON, 413 for too many values, 422 naming the field for what does not fit.
+  public static func decode<Value: Decodable>(
+    _ type: Value.Type, from octets: [UInt8], values limit: Int = .max
+  ) throws -> Value {
+    let unfit: String?
+    do throws(JSONScanner.Fault) {
+      unfit = try JSONScanner.scan(octets, values: limit)
+    } catch {
+      throw Problem(error, limit)
+    }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
     do {
       return try decoder.decode(type, from: Data(octets))
     } catch let error as DecodingError {
-      if case .dataCorrupted(let context) = error, context.codingPath.isEmpty, let path = UnfitNumber.path(in: octets) {
-        throw Problem.invalid(field: path, "must be a whole number, and not as large")
+      // A number that does not fit its place has no path there.
+      if case .dataCorrupted(let context) = error, context.codingPath.isEmpty, let unfit {
+        throw Problem.invalid(field: unfit, "must be a whole number, and not as large")
       }
       throw Problem(error)
     }
   }
 }
 
-/// The decoder does not tell where a number stands that does not fit its place: the first that is not whole is looked for.
-private enum UnfitNumber {
-  private indirect enum Tree: Decodable {
-    case fits, unfit
-    case object([(key: String, value: Tree)])
-    case list([Tree])
-
-    init(from decoder: any Decoder) throws {
-      if let object = try? [String: Tree](from: decoder) {
-        self = .object(object.sorted { $0.key < $1.key }.map { ($0.key, $0.value) })
-      } else if let list = try? [Tree](from: decoder) {
-        self = .list(list)
-      } else {
-        let value = try decoder.singleValueContainer()
-        let fits =
-          value.decodeNil() || (try? value.decode(Bool.self)) != nil || (try? value.decode(String.self)) != nil
-          || (try? value.decode(Int.self)) != nil
-        self = fits ? .fits : .unfit
-      }
-    }
-
-    /// Nil where every number fits.
-    func path(_ above: String) -> String? {
-      switch self {
-      case .fits: nil
-      case .unfit: above
-      case .object(let members):
-        members.lazy.compactMap { $0.value.path(above.isEmpty ? $0.key : "\(above).\($0.key)") }.first
-      case .list(let items): items.indices.lazy.compactMap { items[$0].path("\(above)[\($0)]") }.first
-      }
-    }
-  }
-
-  static func path(in octets: [UInt8]) -> String? {
-    (try? JSONDecoder().decode(Tree.self, from: Data(octets)))?.path("")
-  }
-}
-
 extension Problem {
+  fileprivate init(_ fault: JSONScanner.Fault, _ limit: Int) {
+    switch fault {
+    case .syntax(let octet): self = Problem(400, "The body is not valid JSON from octet \(octet) on.")
+    case .tooDeep:
+      self = Problem(400, "The body has more than \(JSONScanner.depthLimit) lists or objects in each other.")
+    case .halfCharacter(let path): self = .invalid(field: path, "holds half a surrogate pair")
+    case .tooMany: self = Problem(413, "The body holds more than \(limit) values.")
+    }
+  }
+
   init(_ error: DecodingError) {
     func path(_ context: DecodingError.Context, _ last: (any CodingKey)? = nil) -> String {
       let keys = context.codingPath + (last.map { [$0] } ?? [])
-      return keys.reduce(into: "") { text, key in
+      let path = keys.reduce(into: "") { text, key in
         if let index = key.intValue {
           text += "[\(index)]"
         } else {
           text += (text.isEmpty ? "" : ".") + snake(key.stringValue)
         }
       }
+      // The client chose the names.
+      return String(path.unicodeScalars.prefix(JSONScanner.pathLimit))
     }
     switch error {
     case .keyNotFound(let key, let context):
