@@ -6,7 +6,7 @@ public enum HostName {
   public static let limit = 253
 
   /// The name in lower-case ASCII, each label beyond it as an A-label: `BÜCHER.example` is `xn--bcher-kva.example`
-  /// (RFC 5891 §5). It is taken in the composed form in which keyboards write it.
+  /// (RFC 5891 §5), whose marks may stand composed or apart (§5.2).
   /// - Returns: nil where it can't be a name in the DNS.
   public static func ascii(_ name: String) -> String? {
     guard name.utf8.count <= 4 * limit else { return nil }
@@ -32,7 +32,7 @@ public enum HostName {
   /// alone, which is the core of RFC 5892.
   private static func aLabel(_ label: some Collection<UInt8>) -> [UInt8]? {
     guard label.count <= 4 * labelLimit, let text = String(validating: label, as: UTF8.self) else { return nil }
-    let scalars = Array(text.lowercased().unicodeScalars)
+    let scalars = Array(text.lowercased().composed.unicodeScalars)
     guard scalars.count <= labelLimit, let first = scalars.first, first != "-", scalars.last != "-",
       scalars.dropFirst(2).prefix(2).elementsEqual(["-", "-"]) == false, !isMark(first),
       scalars.allSatisfy({ $0.isASCII || isMark($0) || isLetterOrDigit($0) }), let code = Punycode.encode(scalars)

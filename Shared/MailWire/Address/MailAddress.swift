@@ -65,19 +65,22 @@ public struct MailAddress: Sendable {
     return isASCII ? self : MailAddress(local: local, domain: foldedDomain) ?? self
   }
 
-  /// The whole address with the ASCII letters of its local part in lower case and its domain's key: under this a host that gives
-  /// no meaning to case finds a mailbox.
+  /// The whole address with its local part composed (RFC 6532 §3.1), the ASCII letters of that in lower case, and its domain's key:
+  /// under this a host that gives no meaning to case finds a mailbox.
   public var folded: String {
-    domain.isEmpty ? MailAddress.folded(quotedLocal) : "\(MailAddress.folded(quotedLocal))@\(foldedDomain)"
+    domain.isEmpty ? MailAddress.key(quotedLocal) : "\(MailAddress.key(quotedLocal))@\(foldedDomain)"
   }
 
   /// What all spellings of a domain have in common: its name in the DNS (RFC 5891 §5), so that `BÜCHER.example` and
   /// `xn--bcher-kva.example` are one. What can't be such a name is put in lower case.
-  public static func domainKey(_ domain: String) -> String { HostName.ascii(domain) ?? folded(domain) }
+  public static func domainKey(_ domain: String) -> String { HostName.ascii(domain) ?? key(domain) }
 
   static func folded(_ text: String) -> String {
     String(decoding: text.utf8.map(\.asciiLowercased), as: UTF8.self)
   }
+
+  /// Composed and folded; composed once more, since there are marks that join small letters alone.
+  private static func key(_ text: String) -> String { folded(text.composed).composed }
 
   /// The local part as it stands on the wire: quoted where it has to be (RFC 5321 §4.1.2).
   public var quotedLocal: String {
