@@ -43,7 +43,8 @@ extension Service {
     try await pool.run {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: directory.file("backups"))) ?? []
       for name in names where name.hasSuffix(".partial") {
-        try FileManager.default.removeItem(atPath: directory.file("backups/\(name)"))
+        // Half a backup does no harm but the room that it takes.
+        try? FileManager.default.removeItem(atPath: directory.file("backups/\(name)"))
       }
     }
   }

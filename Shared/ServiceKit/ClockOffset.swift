@@ -24,13 +24,16 @@ final class ClockOffset: Sendable {
     return offset
   }
 
-  /// Saves an offset durably, before the clock goes by it: what it brought about must not be found in the future after a restart.
+  /// Saves an offset durably and then has the clock go by it: what it brought about must not be found in the future after a restart.
   /// Blocks. Of calls that overlap a slow one never puts a smaller offset over a larger; only `isReset` goes back.
-  func save(_ offset: Int64, isReset: Bool = false) throws {
+  /// - Parameter apply: sets the clock; no other call comes between, so that file and clock agree.
+  func save<Value>(_ offset: Int64, isReset: Bool = false, apply: () -> Value) throws -> Value {
     try saved.withLock { saved in
-      if let saved, isReset ? saved == offset : saved >= offset { return }
-      try DurableFile.replace(path, with: Array(String(offset).utf8))
-      saved = offset
+      if saved.map({ isReset ? $0 != offset : $0 < offset }) ?? true {
+        try DurableFile.replace(path, with: Array(String(offset).utf8))
+        saved = offset
+      }
+      return apply()
     }
   }
 }

@@ -48,16 +48,16 @@ extension Service {
       guard 0...3_155_760_000 ~= wanted else {
         throw Problem.invalid(field: "offset_seconds", "must be 0 to 3155760000")
       }
-      guard wanted >= service.clock.offsetSeconds else { throw service.goesNotBack }
-      try await service.saveClock(wanted)
-      guard await service.clock.advance(to: wanted) else { throw service.goesNotBack }
+      guard wanted >= service.clock.offsetSeconds,
+        try await service.saveClock(wanted, apply: { service.clock.grow(to: wanted) })
+      else { throw service.goesNotBack }
+      await service.clock.fireDue()
       return try .encode(service.clockState)
     }
     router.post("/v1/reset") { request async throws in
       try service.access.requireAdmin(request)
       try await service.lifecycle.reset()
-      try await service.saveClock(0, isReset: true)
-      service.clock.reset()
+      try await service.saveClock(0, isReset: true) { service.clock.reset() }
       return .empty()
     }
   }
@@ -68,9 +68,11 @@ extension Service {
 
   private var clockState: ClockState { ClockState(now: clock.now, offsetSeconds: clock.offsetSeconds) }
 
-  private func saveClock(_ offset: Int64, isReset: Bool = false) async throws {
-    guard let clockOffset else { return }
-    try await pool.run { try clockOffset.save(offset, isReset: isReset) }
+  private func saveClock<Value: Sendable>(
+    _ offset: Int64, isReset: Bool = false, apply: @escaping @Sendable () -> Value
+  ) async throws -> Value {
+    guard let clockOffset else { return apply() }
+    return try await pool.run { try clockOffset.save(offset, isReset: isReset, apply: apply) }
   }
 }
 
@@ -107,8 +109,8 @@ extension Response {
 }
 
 extension Request {
-  /// The content as a value of JSON; at most `limit` octets.
-  public func decode<Value: Decodable>(_ type: Value.Type, upTo limit: Int = 1 << 20) async throws -> Value {
+  /// The content as a value of JSON; at most `limit` octets, which are decoded on the loop.
+  public func decode<Value: Decodable>(_ type: Value.Type, upTo limit: Int = 65_536) async throws -> Value {
     try JSON.decode(type, from: try await collect(upTo: limit))
   }
 }

@@ -91,14 +91,18 @@ public final class WorldClock: Sendable {
   /// Returns when every timer that became due has been called on its loop, in the order of their dues; one that a timer sets
   /// again on the way, for a moment within the jump, is called in its turn.
   public func advance(to seconds: Int64) async -> Bool {
-    let grown = state.withLock { _ in
+    guard grow(to: seconds) else { return false }
+    await fireDue()
+    return true
+  }
+
+  /// The first half of `advance`; the second is `fireDue`.
+  func grow(to seconds: Int64) -> Bool {
+    state.withLock { _ in
       guard seconds >= offsetSeconds else { return false }
       offset.store(seconds, ordering: .relaxed)
       return true
     }
-    guard grown else { return false }
-    await fireDue()
-    return true
   }
 
   /// Back to the system's time: only a lab's reset does this.
@@ -109,7 +113,7 @@ public final class WorldClock: Sendable {
 
   /// Fires what is due; returns when all of it has been. One round at a time: a second caller waits for the end of the first,
   /// which looks at the clock anew before each timer.
-  private func fireDue() async {
+  func fireDue() async {
     await withCheckedContinuation { continuation in
       let isFirst = state.withLock { state in
         state.waiting.append(continuation)

@@ -52,16 +52,15 @@ import Testing
     try await withThrowingTaskGroup(of: Void.self) { group in
       for step in 1...100 {
         group.addTask {
-          try await pool.run { try offset.save(Int64(step)) }
-          _ = await clock.advance(to: Int64(step))
+          _ = try await pool.run { try offset.save(Int64(step)) { clock.grow(to: Int64(step)) } }
         }
       }
       try await group.waitForAll()
     }
     #expect(clock.offsetSeconds == 100)
     #expect(try offset.load() == 100)
-    try offset.save(0, isReset: true)
-    #expect(try offset.load() == 0)
+    try offset.save(0, isReset: true) { clock.reset() }
+    #expect(try offset.load() == 0 && clock.offsetSeconds == 0)
   }
 
   @Test("A damaged offset is said, not taken for none", arguments: ["", "soon", "1e3"])

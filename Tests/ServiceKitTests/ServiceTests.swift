@@ -28,7 +28,7 @@ import Testing
     }
     one.service.onDrain { first.open() }
     one.service.onDrain { await never.pass() }
-    #expect(await one.service.lifecycle.drain(within: .milliseconds(300), on: one.service.loop))
+    #expect(await one.service.lifecycle.drain(within: .seconds(3), on: one.service.loop))
     #expect(steps.withLock { $0 } == ["drained", "what needs the store", "the store"])
     never.open()
     await one.stop()
