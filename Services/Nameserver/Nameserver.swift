@@ -36,7 +36,9 @@ import ServiceKit
       let metrics = ServerMetrics(service.metrics)
       var generator = SystemRandomNumberGenerator()
       let hash = NameHash(using: &generator)
-      let loops = service.loops.map { DNSLoop(on: $0, limits: limits, metrics: metrics, hash: hash) }
+      let loops = service.loops.map {
+        DNSLoop(on: $0, of: service.loops.count, limits: limits, metrics: metrics, hash: hash)
+      }
       let keeper = ZoneKeeper(
         on: service.loop, database: database, pool: service.pool, loops: loops, clock: service.clock, hash: hash)
       try await keeper.start()

@@ -79,13 +79,16 @@ struct ResponseRateLimitTests {
   static let names: [(String, ResponseRateLimit.Kind)] = [
     ("www.example", .data), ("alias.example", .data), ("x.sub.example", .referral), ("sub2.example", .noData),
     ("nothing.example", .nameError), ("elsewhere.test", .error),
+    ("\(String(repeating: "y", count: 60)).old.example", .data),
   ]
 
   @Test(arguments: names)
   func theKindOfAnAnswerIsKnownAndTruncatedItIsNoLargerThanTheQuery(
     name: String, kind: ResponseRateLimit.Kind
   ) throws {
-    let text = "www A 192.0.2.1\nalias CNAME www\nsub NS ns.sub\nns.sub A 192.0.2.2\na.sub2 A 192.0.2.1\n"
+    let text =
+      "www A 192.0.2.1\nalias CNAME www\nsub NS ns.sub\nns.sub A 192.0.2.2\na.sub2 A 192.0.2.1\n"
+      + "old DNAME \(Array(repeating: String(repeating: "x", count: 60), count: 4).joined(separator: "."))."
     var server = try TestServer([("example", text)])
     for edns in [nil, EDNS(), EDNS(options: [EDNSOption(code: 10, data: [1, 2, 3, 4, 5, 6, 7, 8])])] {
       let question = Question(name: try #require(Name(name)), type: .a)
@@ -111,6 +114,10 @@ struct ResponseRateLimitTests {
     let far = await server.lengths(8, of: query, from: try ResponseRateLimitTests.address("198.51.100.7"))
     // REFUSED for all that is asked here, and every second beyond the limit is dropped.
     #expect(far == [query.count, query.count, query.count, 0, query.count, 0, query.count, 0])
+    #expect(metrics.render().contains(#"rcode="refused"} 5"#))
+    // Several loops share an allowance.
+    let loops = DNSLoop(on: loop, of: 2, limits: limits, metrics: ServerMetrics(metrics), hash: TestServer.hash)
+    #expect(await loops.lengths(3, of: query, from: .init(v4: 0xC633_6408)) == [query.count, query.count, 0])
     let near = await server.lengths(8, of: query, from: .loopbackV6)
     #expect(near == Array(repeating: query.count, count: 8))
     #expect(metrics.render().contains(#"utopia_dns_rate_limited_total{action="dropped"} 3"#))
@@ -120,6 +127,7 @@ struct ResponseRateLimitTests {
 extension DNSLoop {
   /// How long the answers to a query are that comes so many times within a turn of the loop.
   func lengths(_ count: Int, of query: [UInt8], from client: IPAddress) -> [Int] {
-    (0..<count).map { _ in unsafe respond(datagram: query.span.bytes, from: client) }
+    defer { report() }
+    return (0..<count).map { _ in unsafe respond(datagram: query.span.bytes, from: client) }
   }
 }

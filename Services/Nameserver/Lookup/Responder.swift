@@ -62,10 +62,15 @@ struct Responder {
   var kind: ResponseRateLimit.Kind {
     switch writer.responseCode {
     case .noError: writer.isReferral ? .referral : writer.hasAnswers ? .data : .noData
+    // It has the DNAME with it, and so is larger than its query (RFC 6672 §3.2).
+    case .yxDomain: .data
     case .nameError: .nameError
     default: .error
     }
   }
+
+  /// The answer in the writer is not sent after all.
+  mutating func takeBack() { counters.responses[min(Int(writer.responseCode.rawValue), 6)] &-= 1 }
 
   /// Makes the answer in the writer one that says TC and nothing else.
   /// - Returns: its octets, no more than those of the query: that had a question, and an OPT record if this has one.

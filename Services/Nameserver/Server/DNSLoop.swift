@@ -21,13 +21,15 @@ actor DNSLoop: DatagramOwner {
   /// Its memory is used for the answers of every connection.
   private var output: [UInt8] = []
 
-  init(on loop: EventLoop, limits: ServerLimits, metrics: ServerMetrics, hash: NameHash) {
+  /// - Parameter loops: how many there are: queries of one client come to all of them, so each gives its part of an allowance.
+  init(on loop: EventLoop, of loops: Int = 1, limits: ServerLimits, metrics: ServerMetrics, hash: NameHash) {
     self.loop = loop
     self.limits = limits
     self.metrics = metrics
     responder = Responder(ZoneCatalog([]), by: hash)
     var generator = SystemRandomNumberGenerator()
-    rateLimit = ResponseRateLimit(rate: limits.responsesPerSecond, using: &generator)
+    let rate = limits.responsesPerSecond
+    rateLimit = ResponseRateLimit(rate: (rate + loops - 1) / loops, using: &generator)
   }
 
   /// Serves another state of the zones from now on. When this returns, no answer comes from the old one.
@@ -77,6 +79,7 @@ actor DNSLoop: DatagramOwner {
       return responder.truncate()
     case .drop:
       metrics.rateLimitDropped.add()
+      responder.takeBack()
       return 0
     }
   }
@@ -122,7 +125,7 @@ actor DNSLoop: DatagramOwner {
     return offset
   }
 
-  private func report() {
+  func report() {
     metrics.add(responder.counters, since: reported)
     reported = responder.counters
   }
