@@ -12,6 +12,8 @@ actor Publisher {
   private let log: Logger
   private let pause: @Sendable () async -> Void
   private var alarm: WorldClock.Alarm?
+  /// How often the alarm was looked after: of two who do at the same time, the later knows more.
+  private var alarmLooks = 0
   /// Domains at which an attempt is under way, with those who wait for their turn.
   private var busy: [DomainName: [CheckedContinuation<Void, Never>]] = [:]
   private var isStopped = false
@@ -91,6 +93,8 @@ actor Publisher {
 
   /// Looks again when the next order is due. Called after every change of orders or terms.
   func setAlarm() async {
+    alarmLooks += 1
+    let look = alarmLooks
     let next: WorldTime?
     do {
       next = try await store.nextDue()
@@ -98,6 +102,7 @@ actor Publisher {
       log.error("orders can't be read", metadata: ["error": "\(error)"])
       next = clock.now + .seconds(Publisher.longestPause)
     }
+    guard look == alarmLooks else { return }
     if let alarm { clock.cancel(alarm) }
     alarm = nil
     guard let next, !isStopped else { return }

@@ -79,7 +79,8 @@ final class Store: Sendable {
       for table in ["repeat_key", "refusal", "orders", "domain", "registrant"] {
         try connection.run("DELETE FROM \(table)")
       }
-      try connection.run("DELETE FROM sqlite_sequence")
+      // But a domain's number is a part of its tag, which must not come back with another state.
+      try connection.run("DELETE FROM sqlite_sequence WHERE name <> 'domain'")
     }
   }
 
