@@ -17,7 +17,7 @@ struct Clock: ParsableCommand {
     try telling {
       let advance = try advance.map { text throws(Trouble) in
         guard let step = seconds(of: text) else {
-          throw Trouble("\(text): a time such as +3d, +2h30m or +45s was expected")
+          throw Trouble("\(text): a time such as +3d, +2h30m or +45s was expected, of a century at most")
         }
         return step
       }

@@ -35,7 +35,12 @@ struct Reset: ParsableCommand {
         let client = HTTPClient(on: loop)
         // Half a reset is worse than none.
         for host in world.hosts {
-          let reply = try await world.door(to: host, token: token, through: client).send("GET", "/readyz")
+          let reply: Door.Reply
+          do throws(Trouble) {
+            reply = try await world.door(to: host, token: token, through: client).send("GET", "/readyz")
+          } catch {
+            throw Trouble("nothing is reset: \(host.name) does not answer: \(error)")
+          }
           guard reply.isSuccess else {
             throw Trouble("nothing is reset: \(host.name) is not ready: \(reply.json["detail"]?.text ?? "")")
           }
