@@ -105,8 +105,10 @@ struct MailCommand: ServiceCommand {
       passwords: try .scrypt(in: service.passwordPool), now: { clock.now.seconds })
     service.onReady("store") { try await store.check() }
     let sessions = SessionRegistry(limits: settings.limits.sessions)
+    let gate = LoginGate(limits: settings.limits.logins)
     service.onReset {
       try await store.reset()
+      gate.forget()
       await sessions.endAll(.reset)
     }
     service.onBackup { try await store.backUp(to: $0) }
@@ -121,13 +123,12 @@ struct MailCommand: ServiceCommand {
       relay.limits = settings.limits.relay
       try await MailRelay.start(service, store, relay, counters, resolver: resolver)
     }
-    let room = LetterRoom(limit: settings.limits.letterRoom)
-    let desk = LoginDesk(
-      store: store, gate: LoginGate(limits: settings.limits.logins), counters: counters, log: service.log)
-    let api = MailAPI(store: store, desk: desk, room: room, requireAdmin: { try service.access.requireAdmin($0) })
+    let desk = LoginDesk(store: store, gate: gate, counters: counters, log: service.log)
+    let api = MailAPI(store: store, desk: desk, requireAdmin: { try service.access.requireAdmin($0) })
     api.register(on: service.router)
     service.onDrain { api.waiters.close() }
 
+    let room = LetterRoom(limit: settings.limits.arriving)
     let smtpDoor = SMTPService(
       store: store, isSubmission: false, forcesPasswords: insecurePasswords, sessions: sessions, room: room, desk: desk,
       counters: counters, log: service.log)

@@ -11,8 +11,10 @@ struct MailLimits: Sendable {
   /// Of the work for other hosts.
   var relay = RelayLimits()
 
-  /// Octets of memory for letters that are coming in by SMTP or REST, and for those that REST takes apart.
-  var letterRoom = 268_435_456
+  /// Octets of memory for letters that are coming in by SMTP.
+  var arriving = 268_435_456
+  /// Octets of memory for letters that REST takes in, and for what it takes out of letters for a client to read.
+  var handling = 268_435_456
   /// Silence after which an SMTP session ends: RFC 5321 §4.5.3.2.7 wants five minutes at least.
   var smtpSilence = Duration.seconds(300)
   /// Silence after which a POP3 session ends: RFC 1939 §3 wants ten minutes at least.

@@ -28,7 +28,8 @@ struct MailAccess: Sendable {
     case .denied, .anyone: throw Unauthorized("The address or the password is wrong.")
     case .tooMany:
       let pause = Int(desk.gate.pause.components.seconds)
-      throw Problem(429, "Too many wrong passwords came from your address.", retryAfter: pause)
+      throw Problem(
+        429, "Too many wrong passwords came from your address; try again in \(pause) seconds.", retryAfter: pause)
     case .failed: throw Problem(503, "The password can't be checked now.", retryAfter: 1)
     }
   }

@@ -16,11 +16,9 @@ extension Response {
 
   static func notModified(_ tag: String) -> Response { Response(.notModified).tagged(tag) }
 
-  /// What a letter brought, as a file to save: it never runs as a page of this host. It is read as the client takes it.
+  /// Content that is read as the client takes it.
   /// - Parameter room: held until then.
-  static func download(_ content: LetterReader, type: String, fileName: String, holding room: RoomLease? = nil)
-    -> Response
-  {
+  static func read(_ content: LetterReader, type: String, holding room: RoomLease? = nil) -> Response {
     Response.stream(type: type, length: content.size) { writer in
       var offset = 0
       while offset < content.size {
@@ -30,9 +28,16 @@ extension Response {
       }
       withExtendedLifetime(room) {}
     }
-    .with("content-disposition", "attachment; filename*=UTF-8''\(PercentEncoding.encode(fileName))")
-    .with("x-content-type-options", "nosniff")
-    .with("content-security-policy", "sandbox; default-src 'none'")
+  }
+
+  /// What a letter brought, as a file to save: it never runs as a page of this host.
+  static func download(_ content: LetterReader, type: String, fileName: String, holding room: RoomLease? = nil)
+    -> Response
+  {
+    read(content, type: type, holding: room)
+      .with("content-disposition", "attachment; filename*=UTF-8''\(PercentEncoding.encode(fileName))")
+      .with("x-content-type-options", "nosniff")
+      .with("content-security-policy", "sandbox; default-src 'none'")
   }
 
   func tagged(_ tag: String) -> Response { with("etag", EntityTag(tag).description) }

@@ -52,13 +52,18 @@ extension Request {
     }
   }
 
-  /// The body, a JSON object of at most `limit` octets whose names are all known.
-  func checked<Body: KnownBody>(_ type: Body.Type, limit: Int = 65_536) async throws -> Body {
+  /// The body, a small JSON object whose names are all known.
+  func checked<Body: KnownBody>(_ type: Body.Type) async throws -> Body {
+    try requireJSON()
+    return try JSON.decode(Checked<Body>.self, from: try await collect(upTo: 65_536)).body
+  }
+
+  /// - Throws: 415 for a body that does not say that it is JSON.
+  func requireJSON() throws(Problem) {
     let media = (header("content-type") ?? "").utf8.prefix { $0 != 0x3B }.filter { $0 != 0x20 }
     guard media.equalsIgnoringASCIICase("application/json".utf8) else {
       throw Problem(415, "The body has to be application/json.")
     }
-    return try JSON.decode(Checked<Body>.self, from: try await collect(upTo: limit)).body
   }
 
   /// The answer, or 304 where the client has this state already.

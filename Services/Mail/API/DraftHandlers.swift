@@ -9,7 +9,7 @@ extension MailAPI {
   func replaceDraft(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     let id = try request.id()
-    let (draft, letter, room) = try await composed(request, mailbox)
+    let (draft, letter, room) = try await composed(request, mailbox, isDraft: true)
     defer { withExtendedLifetime(room) {} }
     guard draft.draft != false else { throw Problem.invalid(field: "draft", "stays true; POST …/send sends it") }
     let kept = try await asking {
@@ -31,15 +31,18 @@ extension MailAPI {
     let accepted = try await asking("to") {
       try demand?(draft)
       guard draft.isUnsent else { throw StoreError.noDraft }
-      guard !draft.recipients.isEmpty else { throw StoreError.invalid("it names nobody") }
       let whole = try await reader.whole()
       let time = store.now()
-      let (content, isUTF8) = try await pool.run { (MailAPI.redated(whole, time), SevenBit.hasUTF8Header(whole)) }
-      let needsUTF8 = isUTF8 || draft.recipients.contains { MailAddress($0)?.needsUTF8 == true }
+      let (content, isUTF8, recipients) = try await work(on: whole.count) {
+        let named = draft.recipients.isEmpty ? MailAPI.named(in: whole) : draft.recipients
+        return (MailAPI.redated(whole, time), SevenBit.hasUTF8Header(whole), named)
+      }
+      guard !recipients.isEmpty else { throw StoreError.invalid("it names nobody") }
+      let needsUTF8 = isUTF8 || recipients.contains { MailAddress($0)?.needsUTF8 == true }
       do {
         return try await store.accept(
           Letter(
-            sender: owner.description, recipients: draft.recipients, content: marked(content, request.trace),
+            sender: owner.description, recipients: recipients, content: marked(content, request.trace),
             eightBit: needsUTF8, utf8: needsUTF8, draft: draft))
       } catch StoreError.stale where demand == nil {
         throw Problem(409, "It was changed while it was being sent; read it again.")
@@ -48,6 +51,13 @@ extension MailAPI {
     let sent = SentView(
       id: id, messageId: draft.summary.messageID, queued: accepted.queued, delivered: accepted.delivered.count)
     return try .encode(sent)
+  }
+
+  /// Whom the letter itself names, each once: drafts of before version 3 of the tables stand there without their envelope.
+  private static func named(in letter: [UInt8]) -> [String] {
+    let message = ParsedMessage(letter)
+    var known: Set<MailAddress> = []
+    return (message.to + message.cc).compactMap(\.address).filter { known.insert($0).inserted }.map(\.description)
   }
 
   /// A letter is dated when its author says that it is done (RFC 5322 §3.6.1).

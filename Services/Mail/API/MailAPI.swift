@@ -10,18 +10,23 @@ struct MailAPI: Sendable {
   let hub: EventHub
   /// What letters may take of memory while they are sent or read here.
   let room: LetterRoom
+  /// Where large letters are worked on, one at a time, so that what is made of them on the way has a bound too.
+  private let bench = BlockingPool(threads: 1)
   let waiters: Waiters
 
   /// - Parameter requireAdmin: throws where a request does not carry the administrator's token.
-  init(store: Store, desk: LoginDesk, room: LetterRoom, requireAdmin: @escaping @Sendable (Request) throws -> Void) {
+  init(store: Store, desk: LoginDesk, requireAdmin: @escaping @Sendable (Request) throws -> Void) {
     self.store = store
-    self.room = room
+    room = LetterRoom(limit: store.settings.limits.handling)
     waiters = Waiters(limit: store.settings.limits.waiting)
     access = MailAccess(store: store, desk: desk, admin: requireAdmin)
     hub = EventHub(feed: store.feed, start: EventHub.systemMicroseconds(), limits: store.settings.limits)
   }
 
-  var pool: BlockingPool { store.pool }
+  /// Does, off the loop, what takes as long as a letter of so many octets is large.
+  func work<Value: Sendable>(on octets: Int, _ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+    try await (octets > LetterRoom.small ? bench : store.pool).run(body)
+  }
 
   func register(on router: Router) {
     /// A route and the query parameters that it knows.

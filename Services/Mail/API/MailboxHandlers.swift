@@ -9,7 +9,7 @@ extension MailAPI {
     let limit = try request.limit()
     let records = try await store.mailboxes(
       domain: try request.text("domain", limit: 253), after: try request.text("cursor", limit: 320), limit: limit + 1)
-    return try .encode(Page(records, limit: limit, cursor: \.address, view: MailboxView.init))
+    return try .encode(Page(records, limit: limit, cursor: \.key, view: MailboxView.init))
   }
 
   func createMailbox(_ request: Request) async throws -> Response {

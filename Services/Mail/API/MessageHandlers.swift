@@ -33,8 +33,14 @@ extension MailAPI {
     guard !change.isEmpty else { throw Problem.invalid(field: "", "has to change something") }
     let id = try request.id()
     do {
+      let demand: Demand<MessageRecord>? = request.demand()
       let changed = try await store.update(
-        mailbox.id, id, folder: change.folder, flags: { change.applied(to: $0) }, demand: request.demand())
+        mailbox.id, id, folder: change.folder, flags: { change.applied(to: $0) }
+      ) { message in
+        try demand?(message)
+        // What was sent or came in can't become a draft, which could be written anew and sent once more.
+        if change.draft == true, !message.isUnsent { throw StoreError.noDraft }
+      }
       return try .encode(MessageItem(changed)).tagged(changed.tag)
     } catch let error as StoreError {
       throw Problem.from(error, field: error == .noSuchFolder ? "folder" : "")
@@ -70,10 +76,11 @@ extension MailAPI {
     if request.has(EntityTag(record.tag)) { return .notModified(record.tag) }
     let room = try takeRoom(for: letter.size)
     let content = try await letter.whole()
-    // A large letter takes its time, which the loop's other connections have not.
-    let body = try await pool.run { try JSON.encode(MessageView(record, content, url: "\(url)/messages/\(id)")) }
-    withExtendedLifetime(room) {}
-    return Response.json(body).tagged(record.tag)
+    let body = try await work(on: content.count) {
+      try JSON.encode(MessageView(record, content, url: "\(url)/messages/\(id)"))
+    }
+    try hold(body.count, room)
+    return Response.read(LetterReader(body + [0x0A]), type: "application/json", holding: room).tagged(record.tag)
   }
 
   /// A message octet by octet.
@@ -92,26 +99,30 @@ extension MailAPI {
     let (record, letter) = try await opened(mailbox, id)
     let room = try takeRoom(for: letter.size)
     let content = try await letter.whole()
-    let found = try await pool.run { () -> (content: [UInt8], type: String, name: String?)? in
+    let found = try await work(on: content.count) { () -> (content: [UInt8], type: String, name: String?)? in
       let message = ParsedMessage(content)
       guard let attachment = message.attachments.first(where: { $0.number == number }) else { return nil }
       return (message.content(of: attachment).octets, attachment.type, attachment.fileName)
     }
     guard let found else { throw Problem.notFound("attachment \(number) of message \(id)") }
+    try hold(found.content.count, room)
     return request.unlessHeld("\(record.contentTag)-\(number)") {
       .download(
         LetterReader(found.content), type: found.type, fileName: found.name ?? "\(id)-\(number)", holding: room)
     }
   }
 
-  /// Room for a letter of so many octets and what is made of it, each about as large: what was read, what it is decoded to, and
-  /// what is answered or stored.
-  ///
   /// - Throws: 503 where the letters of others take all there is.
   func takeRoom(for octets: Int) throws(Problem) -> RoomLease {
-    guard let lease = room.lease(3 * octets) else {
+    let lease = room.lease()
+    try hold(octets, lease)
+    return lease
+  }
+
+  /// The same for a lease that there is: from now on it is for so many octets.
+  func hold(_ octets: Int, _ lease: RoomLease) throws(Problem) {
+    guard lease.hold(octets) else {
       throw Problem(503, "Too many large letters are in memory already.", retryAfter: 1)
     }
-    return lease
   }
 }

@@ -18,23 +18,23 @@ extension MailAPI {
   }
 
   /// The letter that a request writes, and the room that it takes.
+  /// - Parameter isDraft: it is one unless it says otherwise.
   func composed(
-    _ request: Request, _ mailbox: MailboxRecord
+    _ request: Request, _ mailbox: MailboxRecord, isDraft: Bool = false
   ) async throws -> (draft: Draft, letter: Draft.Composed, room: RoomLease) {
     guard let owner = MailAddress(mailbox.address) else { throw Problem(409, "This mailbox can't send.") }
     let greatest = store.settings.limits.smtp.size
-    // In base 64, and some text.
-    let limit = greatest / 3 * 4 + 1 << 20
-    let room = try takeRoom(for: request.head.contentLength(atMost: limit))
-    let draft = try await request.checked(Draft.self, limit: limit)
+    try request.requireJSON()
+    let (body, room) = try await arrived(request)
     let time = store.now()
-    let letter: Draft.Composed
+    let (draft, letter): (Draft, Draft.Composed)
     do {
-      // Base 64 and line lengths of many megabytes take their time.
       let seed = store.settings.chance.next()
-      letter = try await pool.run {
+      (draft, letter) = try await work(on: body.count) {
+        var draft = try JSON.decode(Checked<Draft>.self, from: body, values: Draft.valueLimit).body
+        if isDraft { draft.draft = draft.draft ?? true }
         var generator = SeededGenerator(seed: seed)
-        return try draft.composed(by: owner, at: time, using: &generator)
+        return (draft, try draft.composed(by: owner, at: time, using: &generator))
       }
     } catch let error as Draft.Invalid {
       throw Problem.invalid(field: error.field, error.reason)
@@ -43,6 +43,24 @@ extension MailAPI {
       throw Problem(413, "The letter would have \(letter.content.count) octets; \(greatest) are allowed.")
     }
     return (draft, letter, room)
+  }
+
+  /// A letter's body as it comes, and the room it takes: no more than what has come.
+  private func arrived(_ request: Request) async throws -> (body: [UInt8], room: RoomLease) {
+    // In base 64, and some text.
+    let limit = store.settings.limits.smtp.size / 3 * 4 + 1 << 20
+    let end = request.loop.now + store.settings.limits.letterTime
+    let room = room.lease()
+    var body: [UInt8] = []
+    while let portion = try await request.body.next() {
+      guard body.count + portion.count <= limit else {
+        throw Problem(413, "The body is larger than the \(limit) octets that are taken here.")
+      }
+      guard request.loop.now < end else { throw Problem(408, "The letter took too long to come in.") }
+      try hold(body.count + portion.count, room)
+      body += portion
+    }
+    return (body, room)
   }
 
   private func keep(_ letter: Draft.Composed, _ mailbox: MailboxRecord) async throws -> SentView {
@@ -66,16 +84,5 @@ extension MailAPI {
   /// While traces are on, a letter says which one it belongs to.
   func marked(_ content: [UInt8], _ trace: TraceContext?) -> [UInt8] {
     store.settings.isTracing ? Array(TraceHeaders.traceparent(after: trace).utf8) + content : content
-  }
-}
-
-extension RequestHead {
-  /// What the content will take; where the client does not say, as much as it may.
-  fileprivate func contentLength(atMost limit: Int) -> Int {
-    switch framing {
-    case .none: 0
-    case .length(let octets): min(octets, limit)
-    case .chunked: limit
-    }
   }
 }

@@ -50,6 +50,8 @@ struct Draft: Decodable, Sendable {
   }
 
   static let recipientLimit = 1000
+  /// Values of JSON in one: its recipients, files and fields.
+  static let valueLimit = 20_000
 
   /// Makes the letter.
   /// - Parameter owner: whose mailbox it is; the letter is from nobody else.

@@ -13,7 +13,7 @@ struct POP3Service: LineService {
   /// No letter comes in here.
   let letterLimit = Duration.zero
   var sessions: SessionRegistry
-  var room = LetterRoom()
+  var room = LetterRoom(limit: MailLimits().arriving)
   var desk: LoginDesk
   var counters = MailCounters()
   var log: Logger
@@ -54,7 +54,9 @@ struct POP3Service: LineService {
     do {
       let (epoch, messages) = try await store.inbox(mailbox)
       // A number is used again after a reset, or when an older backup is restored; with the epoch and its time it is not.
-      let listed = messages.map { POP3Message(id: $0.id, size: $0.size, uid: "\(epoch).\($0.id).\($0.receivedAt)") }
+      // A host that was never reset has the epoch 1, which is left out: so its clients know their letters from earlier versions.
+      let era = epoch > 1 ? "\(epoch)." : ""
+      let listed = messages.map { POP3Message(id: $0.id, size: $0.size, uid: "\(era)\($0.id).\($0.receivedAt)") }
       return .opened(POP3Maildrop(mailbox: mailbox, epoch: epoch, messages: listed, lease: lease))
     } catch {
       log.error("a mailbox could not be read", metadata: ["reason": "\(error)"])

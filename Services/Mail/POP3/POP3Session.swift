@@ -221,6 +221,9 @@ struct POP3Session: LineSession {
 
   private mutating func transaction(_ verb: String, _ argument: String) {
     let words = argument.split(separator: " ")
+    if verb != "TOP", words.count > (["STAT", "RSET", "NOOP"].contains(verb) ? 0 : 1) {
+      return bad("\(verb.lowercased()) takes no more words")
+    }
     switch verb {
     case "STAT":
       let left = remaining

@@ -29,7 +29,7 @@ actor Relay {
   var random: Chance
 
   private var slots: RelaySlots
-  var room: RelayRoom
+  let room: LetterRoom
   /// For each domain that is served: when it fires, the domain's host is slow.
   private var timers: [String: TimerID] = [:]
   /// The connections that are open.
@@ -57,7 +57,7 @@ actor Relay {
     self.alarm = alarm
     random = store.settings.chance
     slots = RelaySlots(quick: settings.limits.parallel, slow: settings.limits.slow)
-    room = RelayRoom(limit: settings.limits.room)
+    room = LetterRoom(limit: settings.limits.room)
   }
 
   /// Begins to work, with what a former run left behind.
@@ -87,7 +87,7 @@ actor Relay {
 
   /// The store was emptied: what is under way is of letters that are gone.
   private func abandon(before epoch: Int64) {
-    self.epoch = epoch
+    self.epoch = max(epoch, self.epoch)
     drop { $0.epoch < epoch }
     wake()
   }

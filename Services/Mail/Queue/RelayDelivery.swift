@@ -10,6 +10,8 @@ extension Relay {
     try await refuseUnreadable(&run)
     let names = await names(for: run)
     let route = await route(&run, names)
+    // A look-up that was cut short says nothing of the domain.
+    if isOver(run.epoch) { return }
     switch route {
     case .refused(let status, let text):
       return try await decideAll(&run, DeliveryRun.Failure(verdict: DeliveryVerdict(.refused, status, text)))
@@ -124,11 +126,12 @@ extension Relay {
     var result = Conversation.useless
     var isFirst = true
     while session.phase == .ready, next < run.parcels.count, !isOver(run.epoch) {
-      guard let cost = room.take(letterOf: run.parcels[next].recipients[0].size) else {
+      // For its converted and its encoded form too.
+      guard let lease = room.lease(3 * run.parcels[next].recipients[0].size) else {
         try await putAside(&next, &run)
         continue
       }
-      defer { room.giveBack(cost) }
+      defer { withExtendedLifetime(lease) {} }
       guard let content = try await content(of: next, &run) else { continue }
       run.remarks.append(isFirst ? session.takeDialogue() : Dialogue(["* on the same connection to \(run.host)"]))
       isFirst = false

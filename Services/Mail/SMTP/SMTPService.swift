@@ -14,7 +14,7 @@ struct SMTPService: LineService {
   var idleLimit: Duration { store.settings.limits.smtpSilence }
   var letterLimit: Duration { store.settings.limits.letterTime }
   var sessions: SessionRegistry
-  var room = LetterRoom()
+  var room = LetterRoom(limit: MailLimits().arriving)
   var desk: LoginDesk
   var counters = MailCounters()
   var log: Logger

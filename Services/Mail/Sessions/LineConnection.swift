@@ -19,8 +19,8 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
   private var unfinished = 0
   /// What the stream still had to send when the clock last looked.
   private var unsent = 0
-  /// Octets taken of the common room.
-  private var reserved = 0
+  /// Its part of the common room.
+  private let room: RoomLease
   /// An answer to the session's request is due.
   private var isWaiting = false
   private var isFlushing = false
@@ -41,6 +41,7 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
     stream = TCPStream(socket, on: loop)
     peer = Peer(address: stream.peer.ip, isPrivate: stream.local.ip.isLoopback)
     session = service.session(with: peer)
+    room = service.room.lease()
     lastActivity = loop.now
   }
 
@@ -137,15 +138,9 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
 
   /// Takes room for what the session holds, or has it hold nothing.
   private func account() {
-    guard !charge(session.held) else { return }
+    guard !room.hold(session.held) else { return }
     session.giveUpLetter()
-    _ = charge(session.held)
-  }
-
-  private func charge(_ octets: Int) -> Bool {
-    guard octets == reserved || service.room.change(by: octets - reserved) else { return false }
-    reserved = octets
-    return true
+    _ = room.hold(session.held)
   }
 
   // MARK: Time
@@ -201,6 +196,6 @@ actor LineConnection<Service: LineService>: StreamOwner, ClientSession {
   private func release() {
     service.counters.mistakes.add(UInt64(session.mistakes))
     session.end(.hangUp)
-    _ = charge(0)
+    _ = room.hold(0)
   }
 }

@@ -49,6 +49,9 @@ final class LoginGate: Sendable {
     }
   }
 
+  /// All begin anew: a lab's reset takes away the mailboxes, and right passwords are wrong until they are seeded.
+  func forget(now: Instant = .current) { state.withLock { $0 = State(began: now) } }
+
   private func turn(_ state: inout State, _ now: Instant) {
     let age = now.since(state.began)
     guard age >= limits.period || state.current.count >= limits.addresses else { return }

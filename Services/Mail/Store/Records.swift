@@ -14,21 +14,23 @@ struct MailboxRecord: Sendable, Equatable {
   var id: Int64
   /// As it was created: `Bob@hamburger.edu`. The domain is lower-case, the local part keeps its case.
   var address: String
+  /// The order of lists, and what letters find it by.
+  var key: String
   var createdAt: Int64
   /// Grows with each change of the mailbox itself (its password), for ETag.
   var revision: Int64
-  var epoch: Int64
 }
 
-/// A record that has a state of its own, for ETag. A tag never comes back with another state: ids and revisions begin anew with
-/// each reset, and the epoch says which reset they belong to.
+/// A record that has a state of its own, for ETag. A tag never comes back with another state: most ids and revisions begin anew
+/// with each reset, and the epoch says which reset they belong to.
 protocol Tagged: Sendable {
   /// What stands between the quotes of the ETag.
   var tag: String { get }
 }
 
 extension MailboxRecord: Tagged {
-  var tag: String { "\(epoch)-\(revision)" }
+  /// A mailbox's number is never used again, over resets neither; its address is, when it is made anew.
+  var tag: String { "\(id)-\(revision)" }
 }
 
 /// A condition on a record, asked in the transaction that changes it; throws `StoreError.stale` where it does not hold.

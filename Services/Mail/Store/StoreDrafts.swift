@@ -30,7 +30,10 @@ extension Store {
       guard let old = try Self.message(connection, mailbox, id) else { throw StoreError.noSuchMessage }
       try demand?(old)
       guard old.isUnsent else { throw StoreError.noDraft }
-      try connection.demandRoom(in: mailbox, for: arrival.size - old.size, limits)
+      // What makes a mailbox smaller is let in however full it is.
+      if arrival.size > old.size {
+        try connection.demandRoom(in: mailbox, for: arrival.size - old.size, messages: 0, limits)
+      }
       let files = try connection.rewrite(
         old, arrival, body: try connection.insertBody(arrival), folder: old.folder, flags: old.flags,
         recipients: recipients)
@@ -48,13 +51,13 @@ extension MessageRecord {
 }
 
 extension Connection {
-  /// - Throws: `StoreError.mailboxFull` where so many octets more are too much for a mailbox.
-  func demandRoom(in mailbox: Int64, for octets: Int, _ limits: MailLimits) throws {
+  /// - Throws: `StoreError.mailboxFull` where so many octets and messages more are too much for a mailbox.
+  func demandRoom(in mailbox: Int64, for octets: Int, messages: Int = 1, _ limits: MailLimits) throws {
     let held = try first("SELECT messages, octets, address FROM mailbox WHERE id = ?", mailbox) {
       (messages: $0.int(0), octets: $0.int(1), address: $0.text(2))
     }
     guard let held else { throw StoreError.noSuchMailbox }
-    if held.messages >= limits.mailboxMessages || held.octets + octets > limits.mailboxOctets {
+    if held.messages + messages > limits.mailboxMessages || held.octets + octets > limits.mailboxOctets {
       throw StoreError.mailboxFull(held.address)
     }
   }

@@ -35,6 +35,8 @@ extension Store {
         throw StoreError.exists
       }
       try connection.run("UPDATE folder SET name = ? WHERE id = ?", new, folder.id)
+      // Each of its messages shows the name.
+      try connection.run("UPDATE message SET revision = revision + 1 WHERE folder = ?", folder.id)
       return try connection.folder(mailbox, new)
     }
   }

@@ -59,18 +59,18 @@ extension Store {
 
   // MARK: Mailboxes
 
-  private static let columns = "id, address, created_at, revision, (SELECT epoch FROM ledger)"
+  private static let columns = "id, address, key, created_at, revision"
 
   private static func mailbox(_ row: borrowing Row) -> MailboxRecord {
     MailboxRecord(
-      id: Int64(row.int(0)), address: row.text(1), createdAt: Int64(row.int(2)), revision: Int64(row.int(3)),
-      epoch: Int64(row.int(4)))
+      id: Int64(row.int(0)), address: row.text(1), key: row.text(2), createdAt: Int64(row.int(3)),
+      revision: Int64(row.int(4)))
   }
 
-  /// In the order of their addresses.
-  /// - Parameter after: an address; the list begins behind it.
+  /// In the order of their keys.
+  /// - Parameter after: a key; the list begins behind it.
   func mailboxes(domain: String?, after: String?, limit: Int) async throws -> [MailboxRecord] {
-    let after = after.map { MailAddress($0)?.folded ?? $0 } ?? ""
+    let after = after ?? ""
     let domain = domain.map(MailAddress.domainKey)
     return try await database.read { connection in
       try connection.all(
@@ -205,7 +205,7 @@ extension Connection {
       address.foldedDomain, secret, time)
     let id = Int64(lastInsertID)
     for folder in Store.folders { try run("INSERT INTO folder (mailbox, name) VALUES (?, ?)", id, folder) }
-    return MailboxRecord(id: id, address: text, createdAt: time, revision: 1, epoch: try epoch())
+    return MailboxRecord(id: id, address: text, key: address.folded, createdAt: time, revision: 1)
   }
 
   /// - Returns: the files that may go after the commit.

@@ -22,7 +22,7 @@ final class APIWorld: Sendable {
   let test: TestStore
   let bob: MailboxRecord
   let loop: EventLoop
-  let room: LetterRoom
+  let api: MailAPI
   let address: SocketAddress
   private let server: HTTPServer
   private let client: HTTPClient
@@ -35,14 +35,14 @@ final class APIWorld: Sendable {
     loop = try EventLoop.start(name: "api")
     test = try TestStore(catchMode: catchMode, limits: limits)
     bob = try await test.store.createMailbox("bob@hamburger.edu", password: "hungry")
-    room = LetterRoom(limit: limits.letterRoom)
     let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let desk = LoginDesk(
       store: test.store, gate: LoginGate(limits: LoginGate.Limits(failures: failures)), log: log)
     let router = Router()
-    MailAPI(store: test.store, desk: desk, room: room) { request in
+    api = MailAPI(store: test.store, desk: desk) { request in
       guard Access.credentials(request) == .bearer(Array("admin".utf8)) else { throw Unauthorized() }
-    }.register(on: router)
+    }
+    api.register(on: router)
     server = HTTPServer(router: router)
     address = try server.listen(on: SocketAddress(ip: .loopbackV4, port: 0), loops: [loop])
     client = HTTPClient(on: loop)

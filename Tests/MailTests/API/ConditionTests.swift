@@ -54,6 +54,28 @@ import Testing
     #expect(try await world.ask("GET", inbox, ifNoneMatch: one.tag).status == 200)
   }
 
+  @Test func aMailboxMadeAnewIsNotChangedByTheTagOfTheOldOne() async throws {
+    let world = try await APIWorld()
+    let old = try await world.ask("GET", APIWorld.box).tag
+    try await world.store.deleteMailbox("bob@hamburger.edu")
+    _ = try await world.store.createMailbox("bob@hamburger.edu", password: "hungry")
+    #expect(try await world.ask("GET", APIWorld.box, ifNoneMatch: old).status == 200)
+    #expect(try await world.ask("DELETE", APIWorld.box, nil, as: APIWorld.admin, ifMatch: old).status == 412)
+  }
+
+  @Test func aMessageShowsTheNameItsFolderHas() async throws {
+    let world = try await APIWorld()
+    _ = try await world.store.createFolder(world.bob.id, "Receipts")
+    let id = try await world.store.accept(StoreTests.letter("bob@hamburger.edu")).delivered[0]
+    _ = try await world.store.update(world.bob.id, id, folder: "Receipts")
+    let here = "\(APIWorld.messages)/\(id)"
+    let before = try await world.ask("GET", here)
+    #expect(before.body.contains(#""folder":"Receipts""#))
+    _ = try await world.ask("PATCH", "\(APIWorld.box)/folders/Receipts", #"{"name":"Bills"}"#)
+    let after = try await world.ask("GET", here, ifNoneMatch: before.tag)
+    #expect(after.status == 200 && after.body.contains(#""folder":"Bills""#))
+  }
+
   @Test func noTagComesBackAfterAReset() async throws {
     let world = try await APIWorld()
     let paths = [

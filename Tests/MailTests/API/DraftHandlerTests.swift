@@ -1,4 +1,5 @@
 import Octets
+import SQL
 import Testing
 
 @testable import Mail
@@ -69,6 +70,59 @@ import Testing
     _ = try await world.store.update(world.bob.id, letter, folder: nil) { $0.union(.draft) }
     #expect(try await world.ask("PUT", "\(APIWorld.messages)/\(letter)", Self.first).status == 409)
     #expect(try await world.ask("POST", "\(APIWorld.messages)/\(letter)/send").status == 409)
+  }
+
+  @Test func whatIsSentOrCameInBecomesNoDraft() async throws {
+    let world = try await APIWorld()
+    #expect(
+      try await world.ask("POST", APIWorld.messages, #"{"to":["bob@hamburger.edu"],"text":"x"}"#).status == 201)
+    #expect(try await world.ask("POST", APIWorld.messages, #"{"subject":"x","draft":true}"#).status == 201)
+    let all = try await world.store.messages(world.bob.id, folder: nil, before: nil, limit: 9)
+    #expect(Set(all.map(\.folder)) == ["INBOX", "Sent", "Drafts"])
+    for message in all {
+      let here = "\(APIWorld.messages)/\(message.id)"
+      let isDraft = message.folder == "Drafts"
+      let answer = try await world.ask("PATCH", here, #"{"draft":true,"flagged":true}"#)
+      #expect(answer.status == (isDraft ? 200 : 409), "\(message.folder)")
+      let flags = try await world.store.message(world.bob.id, message.id)?.flags
+      #expect(flags == (isDraft ? message.flags.union(.flagged) : message.flags))
+    }
+  }
+
+  @Test func aDraftIsOneWhateverItsNewContentSays() async throws {
+    let world = try await APIWorld()
+    #expect(try await world.ask("POST", APIWorld.messages, Self.first).status == 201)
+    // Without recipients it could not be sent, and does not have to be.
+    let emptied = try await world.ask("PUT", "\(APIWorld.messages)/1", #"{"subject":"Later"}"#)
+    #expect(emptied.status == 200 && emptied.body.contains(#""subject":"Later""#))
+  }
+
+  /// Its envelope was not kept then.
+  @Test func aDraftOfBeforeTheThirdVersionIsSentToWhomItNames() async throws {
+    let world = try await APIWorld()
+    let carol = try await world.store.createMailbox("carol@hamburger.edu", password: "x")
+    let draft = #"{"to":["Carol <carol@hamburger.edu>"],"cc":["CAROL@hamburger.edu","x@elsewhere.org"],"draft":true}"#
+    #expect(try await world.ask("POST", APIWorld.messages, draft).status == 201)
+    _ = try await world.store.write { try $0.run("UPDATE message SET recipients = ''") }
+    let sent = try await world.ask("POST", "\(APIWorld.messages)/1/send")
+    #expect(sent.status == 200 && sent.body.contains(#""delivered":1"#))
+    #expect(try await world.store.inbox(carol.id).messages.count == 1)
+    let queued = try await world.store.letters(before: nil, limit: 9, state: nil)
+    #expect(queued.first?.recipients.map(\.address) == ["x@elsewhere.org"])
+  }
+
+  @Test func aDraftIsMadeSmallerHoweverFullTheMailboxIs() async throws {
+    var limits = MailLimits()
+    limits.mailboxMessages = 1
+    limits.mailboxOctets = 2000
+    let world = try await APIWorld(limits: limits)
+    let text = { (count: Int) in #"{"draft":true,"text":"\#(String(repeating: "x", count: count))"}"# }
+    #expect(try await world.ask("POST", APIWorld.messages, text(500)).status == 201)
+    #expect(try await world.ask("POST", APIWorld.messages, text(1)).status == 507)
+    let here = "\(APIWorld.messages)/1"
+    #expect(try await world.ask("PUT", here, text(800)).status == 200)
+    #expect(try await world.ask("PUT", here, text(2000)).status == 507)
+    #expect(try await world.ask("PUT", here, text(10)).status == 200)
   }
 
   @Test func aDraftThatChangesWhileItIsSentIsNotSent() async throws {

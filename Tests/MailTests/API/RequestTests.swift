@@ -12,6 +12,7 @@ import Testing
     for _ in 1...3 { #expect(try await world.ask("GET", APIWorld.box, as: "Basic Ym9iOng=").status == 401) }
     let refused = try await world.ask("GET", APIWorld.box)
     #expect(refused.status == 429 && refused.head.header("retry-after") == "120")
+    #expect(refused.body.contains("try again in 120 seconds"))
     // Who has the token guesses nothing.
     #expect(try await world.ask("GET", APIWorld.box, as: APIWorld.admin).status == 200)
   }
@@ -39,7 +40,7 @@ import Testing
 
   @Test func lettersThatFindNoRoomArePutOff() async throws {
     var limits = MailLimits()
-    limits.letterRoom = 100_000
+    limits.handling = 100_000
     let world = try await APIWorld(limits: limits)
     let content = "Subject: x\r\n\r\n" + String(repeating: "0123456789\r\n", count: 2000)
     let id = try await world.store.accept(StoreTests.letter("bob@hamburger.edu", content: content)).delivered[0]
@@ -47,7 +48,7 @@ import Testing
     let small = #"{"to":["bob@hamburger.edu"],"text":"x"}"#
     do {
       // Others have almost all of it.
-      let taken = try #require(world.room.lease(99_950))
+      let taken = try #require(world.api.room.lease(99_980))
       defer { withExtendedLifetime(taken) {} }
       for answer in [
         try await world.ask("GET", here), try await world.ask("GET", "\(here)/attachments/1"),
@@ -59,7 +60,7 @@ import Testing
     #expect(try await world.ask("GET", here).status == 200)
     #expect(try await world.ask("POST", APIWorld.messages, small).status == 201)
     // All of it was given back.
-    #expect(world.room.lease(100_000) != nil)
+    #expect(world.api.room.lease(100_000) != nil)
   }
 
   @Test(arguments: [10, 20_000, 60_000]) func aLetterIsReadPieceByPieceAsItCame(lines: Int) async throws {

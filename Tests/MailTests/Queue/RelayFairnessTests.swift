@@ -103,27 +103,3 @@ import Testing
     await relay.stop(within: .seconds(1))
   }
 }
-
-@Suite struct RelayRoomTests {
-  @Test func largeLettersLeaveRoomToSmallOnes() {
-    let large = RelayRoom.small + 1
-    var room = RelayRoom(limit: 8 * large)
-    let first = room.take(letterOf: large)
-    #expect(first == 3 * large)
-    let second = room.take(letterOf: large)
-    #expect(second == 3 * large)
-    let third = room.take(letterOf: large)
-    #expect(third == nil && room.used == 6 * large)
-    let small = room.take(letterOf: 1000)
-    #expect(small == 3000)
-    let tooMuch = room.take(letterOf: RelayRoom.small)
-    #expect(tooMuch == nil)
-    for cost in [first, second, small] { room.giveBack(cost ?? 0) }
-    #expect(room.used == 0)
-    // Larger than everything: alone it is let in.
-    let huge = room.take(letterOf: 100 * large)
-    #expect(huge == 6 * large)
-    let next = room.take(letterOf: large)
-    #expect(next == nil)
-  }
-}

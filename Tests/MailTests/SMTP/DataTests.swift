@@ -90,11 +90,38 @@ import Testing
 }
 
 @Suite struct LetterRoomTests {
-  @Test func whatIsGivenBackCanBeTakenAgain() {
+  @Test func whatIsGivenBackCanBeTakenAgain() throws {
     let room = LetterRoom(limit: 10)
-    #expect(room.change(by: 8))
-    #expect(!room.change(by: 3))
-    #expect(room.change(by: -1) && room.change(by: 3) && !room.change(by: 1))
+    let one = room.lease()
+    #expect(one.hold(8))
+    #expect(room.lease(3) == nil)
+    #expect(one.hold(7))
+    var other = room.lease(3)
+    #expect(other != nil && !one.hold(8) && one.hold(7))
+    other = nil
+    #expect(one.hold(10))
+  }
+
+  @Test func largeLettersLeaveRoomToSmallOnes() throws {
+    let large = LetterRoom.small + 1
+    let room = LetterRoom(limit: 8 * large)
+    let first = try #require(room.lease(3 * large))
+    let second = try #require(room.lease(3 * large))
+    #expect(room.lease(large) == nil)
+    // Nor is there room for one that grows; it keeps what it has.
+    let grown = try #require(room.lease(LetterRoom.small))
+    #expect(!grown.hold(large))
+    #expect(room.lease(LetterRoom.small) != nil)
+    withExtendedLifetime((first, second, grown)) {}
+  }
+
+  @Test func whatIsLargerThanTheRoomIsLetInAlone() throws {
+    let large = LetterRoom.small + 1
+    let room = LetterRoom(limit: 8 * large)
+    let huge = try #require(room.lease(100 * large))
+    #expect(room.lease(large) == nil && room.lease(LetterRoom.small) != nil)
+    #expect(huge.hold(200 * large) && huge.hold(large))
+    #expect(room.lease(5 * large) != nil && room.lease(100 * large) == nil)
   }
 
   @Test func roomIsTakenUntilTheLetterIsStored() {

@@ -44,7 +44,7 @@ struct ScriptedService: LineService {
   var idleLimit = Duration.seconds(300)
   var letterLimit = Duration.seconds(3600)
   var sessions = SessionRegistry()
-  var room = LetterRoom()
+  var room = LetterRoom(limit: MailLimits().arriving)
   var counters = MailCounters()
   var script: @Sendable (String) -> [LineAction<String>]
   var find: @Sendable (String) -> LineAnswer<ScriptedSession> = { _ in .now { _ in } }
@@ -243,7 +243,6 @@ struct ScriptedService: LineService {
 extension LetterRoom {
   /// Whether so many octets could be taken now.
   func hasRoom(for octets: Int) -> Bool {
-    guard change(by: octets) else { return false }
-    return change(by: -octets)
+    lease(octets) != nil
   }
 }

@@ -26,6 +26,14 @@ import Testing
     #expect(gate.isOpen(to: guesser, now: Self.start + .seconds(125)))
   }
 
+  @Test func allBeginAnewWhenItForgets() {
+    let gate = Self.gate()
+    for _ in 0..<3 { gate.noteFailure(of: .loopbackV4, now: Self.start) }
+    #expect(!gate.isOpen(to: .loopbackV4, now: Self.start))
+    gate.forget(now: Self.start)
+    #expect(gate.isOpen(to: .loopbackV4, now: Self.start))
+  }
+
   @Test func aWholeIPv6NetworkIsOneGuesser() {
     let gate = Self.gate()
     for host in 1...3 { gate.noteFailure(of: IPAddress(v6: 7, UInt64(host)), now: Self.start) }
