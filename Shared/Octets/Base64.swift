@@ -13,56 +13,54 @@ public enum Base64 {
 
   /// Padded, in one line.
   public static func encode(_ octets: some Collection<UInt8>) -> [UInt8] {
-    encode(octets, alphabet, padded: true)
+    encode(Array(octets), alphabet, padded: true)
   }
 
   /// URL-safe and without padding (RFC 4648 §5, RFC 7515 §2).
   public static func encodeURL(_ octets: some Collection<UInt8>) -> [UInt8] {
-    encode(octets, urlAlphabet, padded: false)
+    encode(Array(octets), urlAlphabet, padded: false)
   }
 
-  private static func encode(_ octets: some Collection<UInt8>, _ alphabet: [UInt8], padded: Bool) -> [UInt8] {
+  private static func encode(_ octets: [UInt8], _ alphabet: [UInt8], padded: Bool) -> [UInt8] {
     var text: [UInt8] = []
     text.reserveCapacity((octets.count + 2) / 3 * 4)
-    var bits: UInt32 = 0
-    var held = 0
-    for octet in octets {
-      bits = bits << 8 | UInt32(octet)
-      held += 8
-      while held >= 6 {
-        held -= 6
-        text.append(alphabet[Int(bits >> UInt32(held) & 0x3F)])
-      }
+    for start in stride(from: 0, to: octets.count, by: 3) {
+      let held = min(3, octets.count - start)
+      var bits = UInt32(octets[start]) << 16
+      if held > 1 { bits |= UInt32(octets[start + 1]) << 8 }
+      if held > 2 { bits |= UInt32(octets[start + 2]) }
+      text.append(alphabet[Int(bits >> 18)])
+      text.append(alphabet[Int(bits >> 12 & 0x3F)])
+      if held > 1 { text.append(alphabet[Int(bits >> 6 & 0x3F)]) }
+      if held > 2 { text.append(alphabet[Int(bits & 0x3F)]) }
     }
-    if held > 0 { text.append(alphabet[Int(bits << UInt32(6 - held) & 0x3F)]) }
     while padded, text.count % 4 != 0 { text.append(0x3D) }
     return text
   }
 
   /// The octets, or nil unless the text is wholly canonical: a foreign octet, wrong padding or stray bits refuse it (RFC 4648 §3).
   public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
-    let unpadded = Array(text.prefix { $0 != 0x3D })
-    let padding = text.count - unpadded.count
-    guard text.count % 4 == 0, padding <= 2, text.dropFirst(unpadded.count).allSatisfy({ $0 == 0x3D }) else {
-      return nil
-    }
-    return decodeBody(unpadded, excluding: [0x2D, 0x5F])
+    let text = Array(text)
+    guard text.count % 4 == 0 else { return nil }
+    let padding = text.suffix(2).reversed().prefix { $0 == 0x3D }.count
+    return decodeBody(text.dropLast(padding), excluding: (0x2D, 0x5F))
   }
 
   /// The octets of URL-safe text without padding, or nil.
   public static func decodeURL(_ text: some Collection<UInt8>) -> [UInt8]? {
-    decodeBody(Array(text), excluding: [0x2B, 0x2F])
+    decodeBody(Array(text)[...], excluding: (0x2B, 0x2F))
   }
 
-  private static func decodeBody(_ text: [UInt8], excluding foreign: [UInt8]) -> [UInt8]? {
+  private static func decodeBody(_ text: ArraySlice<UInt8>, excluding foreign: (UInt8, UInt8)) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
+    let values = values
     var octets: [UInt8] = []
     octets.reserveCapacity(text.count * 3 / 4)
     var bits: UInt32 = 0
     var held = 0
     for octet in text {
       let value = values[Int(octet)]
-      if value == 0xFF || foreign.contains(octet) { return nil }
+      if value == 0xFF || octet == foreign.0 || octet == foreign.1 { return nil }
       bits = bits << 6 | UInt32(value)
       held += 6
       if held >= 8 {

@@ -12,8 +12,17 @@ func base64Vectors(plain: String, encoded: String) {
   #expect(Base64.decode(Array(encoded.utf8)) == Array(plain.utf8))
 }
 
+@Test("Octets of any length come back, padded and not")
+func base64RoundTrips() {
+  for count in 0..<200 {
+    let octets = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ count) }
+    #expect(Base64.decode(Base64.encode(octets)) == octets)
+    #expect(Base64.decodeURL(Base64.encodeURL(octets)) == octets)
+  }
+}
+
 @Test(
-  "Text that is not canonical base 64 is refused", arguments: ["Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg="])
+  "Text that is not canonical base 64 is refused", arguments: ["Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg=", "Zg==Zg==", "Zm9vZg=", "===="])
 func base64Refusals(text: String) {
   #expect(Base64.decode(Array(text.utf8)) == nil)
 }

@@ -129,7 +129,9 @@ struct Draft: Decodable, Sendable {
     var files: [MessageBuilder.Attachment] = []
     for (index, file) in (attachments ?? []).map(\.body).enumerated() {
       // Many encoders break lines (RFC 2045 §6.8), which RFC 4648 §3.1 leaves to the one who says what is read.
-      guard let content = Base64.decode(file.content.utf8.filter { $0 != 0x0D && $0 != 0x0A }) else {
+      var text = Array(file.content.utf8)
+      text.removeAll { $0 == 0x0D || $0 == 0x0A }
+      guard let content = Base64.decode(text) else {
         throw Invalid(field: "attachments[\(index)].content", reason: "is not base 64")
       }
       if let id = file.contentId {
