@@ -6,6 +6,10 @@ func copy(_ source: Connection, to destination: String) throws(SQLError) {
   guard unsafe access(destination, F_OK) != 0 else { throw SQLError(.inUse, "\(destination) exists already") }
   let partial = destination + ".partial"
   unsafe unlink(partial)
+  // Nobody else's to read from its first octet on.
+  let descriptor = unsafe open(partial, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+  guard descriptor >= 0 else { throw SQLError(call: "open", path: partial, errno: errno) }
+  close(descriptor)
   do throws(SQLError) {
     try copyPages(source, to: partial)
     try syncFile(partial)

@@ -1,3 +1,5 @@
+import Glibc
+
 /// A SQLite database with one writer and several readers, each on a thread of its own, so that nothing blocks the caller.
 ///
 /// Durable means durable: the log is synced before any write returns (`synchronous = FULL`), once for all who wait.
@@ -28,9 +30,25 @@ public final class Database: Sendable {
   /// - Throws: `.newer` when a newer program has migrated it, `.corrupt`, `.inputOutput`, `.full` or `.busy`.
   public init(path: String, migrations: [Migration], limits: Limits = Limits()) throws(SQLError) {
     self.path = path
+    try Database.makePrivate(path)
     writer = try Writer(path: path, migrations: migrations, limits: limits)
     readers = Readers(path: path, limits: limits)
     try syncDirectory(of: path)
+  }
+
+  /// Only its owner may read the file, whatever the directory allows; what SQLite puts beside it gets the file's mode.
+  private static func makePrivate(_ path: String) throws(SQLError) {
+    // Only where it is new: to close a descriptor of a file gives up SQLite's locks on it (fcntl(2)).
+    let descriptor = unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if descriptor >= 0 {
+      _ = Glibc.close(descriptor)
+      return
+    }
+    for file in [path, path + "-wal", path + "-shm"] {
+      guard unsafe chmod(file, 0o600) == 0 || errno == ENOENT else {
+        throw SQLError(call: "chmod", path: file, errno: errno)
+      }
+    }
   }
 
   deinit {

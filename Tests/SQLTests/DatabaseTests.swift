@@ -22,6 +22,23 @@ import Testing
     }
   }
 
+  /// The directory may be one that everybody looks into.
+  @Test(arguments: [false, true]) func nobodyElseReadsIt(existsAlready: Bool) async throws {
+    func mode(_ suffix: String) -> mode_t {
+      var status = stat()
+      return unsafe stat(scratch.database + suffix, &status) == 0 ? status.st_mode & 0o777 : 0
+    }
+    if existsAlready {
+      let descriptor = unsafe open(scratch.database, O_RDWR | O_CREAT, 0o644)
+      close(descriptor)
+      #expect(unsafe chmod(scratch.database, 0o644) == 0)
+    }
+    let database = try Database(path: scratch.database, migrations: [table])
+    try await database.write { try $0.run("INSERT INTO item (name) VALUES ('a')") }
+    try await database.backup(to: scratch.database + ".copy")
+    for suffix in ["", "-wal", "-shm", ".copy"] { #expect(mode(suffix) == 0o600, "\(suffix)") }
+  }
+
   @Test func nilIsNullAndOptionalGettersTellItApart() async throws {
     let database = try Database(path: scratch.database, migrations: [Migration(1, "CREATE TABLE v (a, b)")])
     let missing: String? = nil
