@@ -23,7 +23,7 @@ import ServiceKit
   )
   var rateLimitResponses = ServerLimits().responsesPerSecond
 
-  func validate() throws {
+  func check() throws {
     guard rateLimitResponses >= 0 else { throw ValidationError("--rate-limit-responses must be 0 or more") }
   }
 

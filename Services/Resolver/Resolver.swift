@@ -42,7 +42,7 @@ import ServiceKit
     return rule
   }
 
-  func validate() throws {
+  func check() throws {
     guard !rootHint.isEmpty || !forward.isEmpty else {
       throw ValidationError("--root-hint ADDRESS or --forward ZONE=ADDRESS is needed: else nobody can be asked")
     }

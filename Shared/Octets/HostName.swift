@@ -32,7 +32,10 @@ public enum HostName {
   /// alone, which is the core of RFC 5892.
   private static func aLabel(_ label: some Collection<UInt8>) -> [UInt8]? {
     guard label.count <= 4 * labelLimit, let text = String(validating: label, as: UTF8.self) else { return nil }
-    let scalars = Array(text.lowercased().composed.unicodeScalars)
+    let name = text.lowercased().composed
+    // The Kelvin sign is a k in lower case.
+    if name.utf8.allSatisfy({ $0 < 0x80 }) { return Array(name.utf8) }
+    let scalars = Array(name.unicodeScalars)
     guard scalars.count <= labelLimit, let first = scalars.first, first != "-", scalars.last != "-",
       scalars.dropFirst(2).prefix(2).elementsEqual(["-", "-"]) == false, !isMark(first),
       scalars.allSatisfy({ $0.isASCII || isMark($0) || isLetterOrDigit($0) }), let code = Punycode.encode(scalars)

@@ -28,7 +28,7 @@ public enum JSON {
     } catch let error as DecodingError {
       // A number that does not fit its place has no path there.
       if case .dataCorrupted(let context) = error, context.codingPath.isEmpty, let unfit {
-        throw Problem.invalid(field: unfit, "must be a whole number, and not as large")
+        throw Problem.invalid(field: unfit, "must be a whole number of 64 bits")
       }
       throw Problem(error)
     }
@@ -41,6 +41,7 @@ extension Problem {
     case .syntax(let octet): self = Problem(400, "The body is not valid JSON from octet \(octet) on.")
     case .tooDeep:
       self = Problem(400, "The body has more than \(JSONScanner.depthLimit) lists or objects in each other.")
+    case .doubled(let path): self = .invalid(field: path, "is there twice")
     case .halfCharacter(let path): self = .invalid(field: path, "holds half a surrogate pair")
     case .tooMany: self = Problem(413, "The body holds more than \(limit) values.")
     }
@@ -88,9 +89,12 @@ extension Problem {
   }
 }
 
-/// `nameServers` as it stands in JSON: `name_servers`.
+/// `nameServers` as it stands in JSON: `name_servers`. A capital at another place is the client's own.
 private func snake(_ name: String) -> String {
-  name.reduce(into: "") { text, character in
-    if character.isUppercase { text += "_" + character.lowercased() } else { text.append(character) }
+  var last: Character = " "
+  return name.reduce(into: "") { text, character in
+    let isJoint = character.isUppercase && (last.isLowercase || last.isNumber)
+    text += isJoint ? "_" + character.lowercased() : String(character)
+    last = character
   }
 }

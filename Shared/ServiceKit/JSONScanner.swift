@@ -7,6 +7,8 @@ struct JSONScanner {
     /// It is no JSON from this octet on.
     case syntax(at: Int)
     case tooDeep
+    /// An object has a member twice, and readers differ in which they take (§4).
+    case doubled(path: String)
     /// Half a surrogate pair was escaped: no text has that (§8.2).
     case halfCharacter(path: String)
     /// More values than the reader takes.
@@ -28,6 +30,8 @@ struct JSONScanner {
   private let octets: [UInt8]
   private var index = 0
   private var places: [Place] = []
+  /// The names so far of each object that is open.
+  private var names: [Set<ArraySlice<UInt8>>] = []
   private var values = 0
   private let valueLimit: Int
   /// The first number that is not a whole one of 64 bits.
@@ -79,6 +83,7 @@ struct JSONScanner {
         skipBlanks()
         if take(0x7D) { return }
         try enter(.member(index..<index))
+        names.append([])
         try name()
       case 0x22: return try string()
       case 0x74: return try literal("true")
@@ -108,6 +113,7 @@ struct JSONScanner {
           return true
         }
         guard take(0x7D) else { throw .syntax(at: index) }
+        names.removeLast()
       }
       places.removeLast()
     }
@@ -124,7 +130,9 @@ struct JSONScanner {
     let start = index
     guard next == 0x22 else { throw .syntax(at: index) }
     try string()
-    places[places.count - 1] = .member(start + 1..<index - 1)
+    let name = start + 1..<index - 1
+    places[places.count - 1] = .member(name)
+    guard names[names.count - 1].insert(octets[name]).inserted else { throw .doubled(path: path) }
     skipBlanks()
     guard take(0x3A) else { throw .syntax(at: index) }
   }

@@ -77,6 +77,7 @@ public final class Service: Sendable {
     let lifecycle = Lifecycle()
     self.lifecycle = lifecycle
     readiness = Readiness(on: loops[0], lifetime: readinessLifetime) { await lifecycle.failedCheck() }
+    if options.data?.isEmpty == true { throw ValidationError("--data needs the name of a directory, and has none") }
     directory = try options.data.map { try DataDirectory($0) }
     access = Access(
       token: try AdminToken.load(file: options.adminTokenFile, directory: options.data, environment: environment),

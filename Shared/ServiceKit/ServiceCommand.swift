@@ -2,13 +2,27 @@ public import ArgumentParser
 import FoundationEssentials
 
 /// The command of a service: like any other, but its flags are also read from the environment.
-public protocol ServiceCommand: ParsableCommand {}
+public protocol ServiceCommand: ParsableCommand {
+  /// What is wrong with the flags together. It is asked when all of them are known: the parser's own `validate` comes before a
+  /// misspelt flag is told.
+  func check() throws
+}
 
 extension ServiceCommand {
+  public func check() throws {}
+
   public static func main() {
     let flags = EnvironmentArguments.flags(inHelp: Array(_dumpHelp().utf8))
     let environment = ProcessInfo.processInfo.environment
-    main(EnvironmentArguments.merge(Array(CommandLine.arguments.dropFirst()), environment: environment, flags: flags))
+    let arguments = EnvironmentArguments.merge(
+      Array(CommandLine.arguments.dropFirst()), environment: environment, flags: flags)
+    do {
+      var command = try parseAsRoot(arguments)
+      try (command as? Self)?.check()
+      try command.run()
+    } catch {
+      exit(withError: error)
+    }
   }
 }
 

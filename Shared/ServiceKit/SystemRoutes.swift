@@ -117,7 +117,8 @@ extension Request {
 
 extension Problem: ResponseError {
   public var response: Response {
-    var response = Response.problem(status, detail, members: field.map { [("field", JSONText.quoted($0))] } ?? [])
+    var response = Response.problem(
+      status, detail, members: field.map { [("field", JSONText.quoted($0, limit: Response.detailLimit))] } ?? [])
     if let retryAfter { response.fields.append("retry-after", "\(retryAfter)") }
     return response
   }

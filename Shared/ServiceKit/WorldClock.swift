@@ -53,6 +53,9 @@ public final class WorldClock: Sendable {
 
   public var now: WorldTime { WorldTime(milliseconds: offsetSeconds * 1000 + system()) }
 
+  /// What a reset sets the clock to.
+  public var systemTime: WorldTime { WorldTime(milliseconds: system()) }
+
   /// Seconds ahead of the system's clock.
   public var offsetSeconds: Int64 { offset.load(ordering: .relaxed) }
 

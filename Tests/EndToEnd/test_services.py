@@ -49,6 +49,19 @@ class Process:
 
 
 @pytest.mark.parametrize("name", FLAGS)
+def test_what_is_wrong_with_the_flags_is_told(name):
+    flags = [part for flag, values in FLAGS[name].items() for value in values.split(",") for part in (
+        [f"--{flag[7:].lower().replace('_', '-')}"] + ([] if value == "true" else [value]))]
+    for arguments, words in [
+        # A misspelt flag is told before one that is missing.
+        (["--bogus"], "Unknown option '--bogus'"), (flags + ["--data", ""], "--data needs the name of a directory"),
+    ]:
+        done = subprocess.run(
+            [executable(f"utopia-{name}"), *arguments], env=plain_environment(), capture_output=True, text=True, timeout=20)
+        assert done.returncode != 0 and words in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", FLAGS)
 def test_every_flag_may_come_from_the_environment(name, tmp_path):
     environment = {
         "UTOPIA_LISTEN": "127.0.0.1:0", "UTOPIA_DATA": str(tmp_path / "data"), "UTOPIA_LAB": "1", "UTOPIA_LOOPS": "1",

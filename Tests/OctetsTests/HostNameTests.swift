@@ -49,7 +49,8 @@ import Testing
     ("Hamburger.EDU", "hamburger.edu"), ("bücher.example", "xn--bcher-kva.example"),
     ("BÜCHER.Example", "xn--bcher-kva.example"), ("XN--BCHER-KVA.example", "xn--bcher-kva.example"),
     ("例子.中国", "xn--fsqu00a.xn--fiqs8s"), ("faß.de", "xn--fa-hia.de"),
-    ("bu\u{308}cher.example", "xn--bcher-kva.example"), ("BU\u{308}CHER.example", "xn--bcher-kva.example"),
+    ("\u{212A}elvin.example", "kelvin.example"), ("bu\u{308}cher.example", "xn--bcher-kva.example"),
+    ("BU\u{308}CHER.example", "xn--bcher-kva.example"),
     ("_dmarc.x", "_dmarc.x"), ("a", "a"),
   ])
   func `a name is written as the DNS has it`(name: String, ascii: String) {

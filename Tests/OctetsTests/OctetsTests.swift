@@ -22,7 +22,8 @@ func base64RoundTrips() {
 }
 
 @Test(
-  "Text that is not canonical base 64 is refused", arguments: ["Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg=", "Zg==Zg==", "Zm9vZg=", "===="])
+  "Text that is not canonical base 64 is refused",
+  arguments: ["Zg", "Zg=", "Zh==", "Z===", "Zm9v\n", "Zm-v", "=Zg=", "Zg==Zg==", "Zm9vZg=", "===="])
 func base64Refusals(text: String) {
   #expect(Base64.decode(Array(text.utf8)) == nil)
 }

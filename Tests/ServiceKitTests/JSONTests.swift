@@ -57,10 +57,12 @@ import Testing
   }
 
   @Test(arguments: [
-    (#"{"lines":[{"count":1},{"count":0.5}]}"#, "lines[1].count", "must be a whole number, and not as large"),
-    (#"{"lines":[{"count":9223372036854775808}]}"#, "lines[0].count", "must be a whole number, and not as large"),
-    (#"{"lines":[{"count":1e400}]}"#, "lines[0].count", "must be a whole number, and not as large"),
+    (#"{"lines":[{"count":1},{"count":0.5}]}"#, "lines[1].count", "must be a whole number of 64 bits"),
+    (#"{"lines":[{"count":9223372036854775808}]}"#, "lines[0].count", "must be a whole number of 64 bits"),
+    (#"{"lines":[{"count":1e400}]}"#, "lines[0].count", "must be a whole number of 64 bits"),
     (#"{"lines":[{"count":"1"}]}"#, "lines[0].count", "must be a whole number"),
+    (#"{"name":"a","name":"a"}"#, "name", "is there twice"),
+    (#"{"lines":[{"count":1},{"x":{"x":1},"count":2,"x":[]}]}"#, "lines[1].x", "is there twice"),
     (#"{"name":"\ud800"}"#, "name", "holds half a surrogate pair"),
     (#"{"name":"\udc00x"}"#, "name", "holds half a surrogate pair"),
     (#"{"name":"\ud800\ud800"}"#, "name", "holds half a surrogate pair"),
@@ -69,6 +71,13 @@ import Testing
   func whatDoesNotFitIsNamed(text: String, field: String, reason: String) {
     guard case .failure(let problem) = Self.decode(text) else { return #expect(Bool(false), "\(text) was taken") }
     #expect(problem.status == 422 && problem.field == field && problem.detail == "\(field) \(reason)")
+  }
+
+  @Test func aNameIsToldAsItWasWritten() {
+    struct Headers: Decodable { var replyTo: [String: Int] }
+    for (text, field) in [(#"{"reply_to":{"X-A":"1"}}"#, "reply_to.X-A"), (#"{"reply_to":1}"#, "reply_to")] {
+      #expect { try JSON.decode(Headers.self, from: Array(text.utf8)) } throws: { ($0 as? Problem)?.field == field }
+    }
   }
 
   @Test func nestingAndThePathToldHaveABound() {

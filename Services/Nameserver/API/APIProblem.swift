@@ -45,8 +45,8 @@ struct APIProblem: Error, Sendable {
 
 extension APIProblem: ResponseError {
   var response: Response {
-    var members = [("error", JSONText.quoted(detail))]
-    if let field { members.append(("field", JSONText.quoted(field))) }
+    var members = [("error", JSONText.quoted(detail, limit: Response.detailLimit))]
+    if let field { members.append(("field", JSONText.quoted(field, limit: Response.detailLimit))) }
     let response = Response.problem(status, detail, members: members)
     // RFC 9110 §11.6.1.
     return status == .unauthorized ? response.with("www-authenticate", #"Bearer realm="utopia""#) : response

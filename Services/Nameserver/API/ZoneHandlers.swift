@@ -10,8 +10,18 @@ struct ZoneHandlers: Sendable {
   let keeper: ZoneKeeper
   let clock: WorldClock
   let pool: BlockingPool
+  /// Where large bodies are worked on, one at a time, so that what is made of them has a bound.
+  private let bench = BlockingPool(threads: 1)
   /// Octets of the largest body.
   static let bodyLimit = 64 << 20
+  /// Values of JSON in it: so many have half a million records in sets of their own.
+  static let valueLimit = 4_000_000
+
+  init(keeper: ZoneKeeper, clock: WorldClock, pool: BlockingPool) {
+    self.keeper = keeper
+    self.clock = clock
+    self.pool = pool
+  }
 
   private func name(_ request: Request) throws(APIProblem) -> Name {
     let text = request.parameter("zone")
@@ -24,7 +34,9 @@ struct ZoneHandlers: Sendable {
     _ request: Request, _ make: @escaping @Sendable (Body) throws -> Value
   ) async throws -> Value {
     let octets = try await request.collect(upTo: Self.bodyLimit)
-    return try await pool.run { try make(try JSON.decode(Body.self, from: octets)) }
+    return try await (octets.count > 1 << 20 ? bench : pool).run {
+      try make(try JSON.decode(Body.self, from: octets, values: Self.valueLimit))
+    }
   }
 
   func list(_ request: Request) async throws -> Response {

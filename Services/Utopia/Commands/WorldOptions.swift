@@ -15,6 +15,11 @@ struct WorldOptions: ParsableArguments {
   @Option(help: "For a world of containers: the first two numbers of its network, such as 10.77.")
   var subnet: String?
 
+  func validate() throws {
+    // What a variable without a value gives.
+    if data?.isEmpty == true { throw ValidationError("--data needs the name of a folder, and has none") }
+  }
+
   var directory: WorldDirectory { WorldDirectory(data, net: net ?? 0) }
 
   /// The world that is running from this folder. Containers are not looked for: they may be on another machine.

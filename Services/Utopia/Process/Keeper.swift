@@ -144,7 +144,7 @@ actor Keeper {
         await loop.sleep(for: .milliseconds(5))
       }
     }
-    if trouble == nil { say("\(world.name) is down; its data stays in \(directory.path)") }
+    if trouble == nil { say("\(world.name) is down; its data stays in \(directory.path).") }
     exit(trouble == nil ? 0 : 1)
   }
 }

@@ -20,4 +20,12 @@ public enum JSONText {
     append(&output, text)
     return output
   }
+
+  /// The text, or as many octets of its beginning and a mark that it goes on.
+  public static func quoted(_ text: String, limit: Int) -> [UInt8] {
+    guard text.utf8.count > limit else { return quoted(text) }
+    var end = text.utf8.index(text.startIndex, offsetBy: limit)
+    while end.samePosition(in: text.unicodeScalars) == nil { end = text.utf8.index(before: end) }
+    return quoted(text[..<end] + "…")
+  }
 }

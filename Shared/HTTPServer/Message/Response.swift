@@ -46,16 +46,21 @@ public struct Response: Sendable {
     Response(status, fields: ["content-type": type], content: .octets(octets))
   }
 
+  /// Octets of a problem's detail.
+  public static let detailLimit = 2000
+
   /// Problem details (RFC 9457).
   ///
-  /// - Parameter members: further members; each value is JSON already.
+  /// - Parameters:
+  ///   - detail: may quote what the client sent, however much that is: it is cut.
+  ///   - members: further members; each value is JSON already.
   public static func problem(_ status: Status, _ detail: String, members: [(String, [UInt8])] = []) -> Response {
     var json = Array(#"{"type":"about:blank","title":"#.utf8)
     JSONText.append(&json, status.reason.description)
     json += Array(#","status":"#.utf8)
     json.appendDecimal(status.code)
     json += Array(#","detail":"#.utf8)
-    JSONText.append(&json, detail)
+    json += JSONText.quoted(detail, limit: Response.detailLimit)
     for (name, value) in members {
       json.append(0x2C)
       JSONText.append(&json, name)
