@@ -104,8 +104,9 @@ actor ZoneKeeper {
     guard isExpected(old.revision) else { throw ZoneFailure.stale }
     try await database.delete(name)
     zones[name] = nil
-    trees[name] = nil
+    let tree = trees.removeValue(forKey: name)
     await publish()
+    letGo([old], [tree])
   }
 
   /// Back to no zones at all.
@@ -113,9 +114,11 @@ actor ZoneKeeper {
     await withCheckedContinuation { turns.enterAlone($0) }
     defer { turns.leaveAlone() }
     try await database.deleteAll()
+    let (old, gone) = (Array(zones.values), Array(trees.values))
     zones = [:]
     trees = [:]
     await publish()
+    letGo(old, gone)
   }
 
   /// What costs as much as the zone is large is done in the pool: the loop has queries to answer.
@@ -130,9 +133,26 @@ actor ZoneKeeper {
     let new = StoredZone(zone: zone, revision: (old?.revision ?? clock.now.milliseconds) + 1)
     try await database.save(new, replacing: old)
     zones[zone.name] = new
-    trees[zone.name] = tree
+    let gone = trees.updateValue(tree, forKey: zone.name)
     await publish()
+    letGo([old], [gone])
     return new
+  }
+
+  /// What nobody is served any more is taken apart in the pool, since that too takes as long as a zone is large; a while later,
+  /// when whoever changed it holds it no more.
+  private func letGo(_ zones: [StoredZone?], _ trees: [ZoneTree?]) {
+    // The closures hold the box alone, so that the last to hold what is in it is the pool.
+    let box = Lock(Optional((zones, trees)))
+    loop.after(.seconds(1)) { [pool] in
+      _ = pool.submit {
+        let dead = box.withLock { content in
+          defer { content = nil }
+          return content
+        }
+        withExtendedLifetime(dead) {}
+      }
+    }
   }
 
   /// Hands all zones to every loop; returns when each serves them.
