@@ -65,7 +65,7 @@ struct MailCommand: ServiceCommand {
   @Flag(help: "Take passwords without TLS also on addresses that others may listen to.")
   var insecurePasswords = false
 
-  func validate() throws {
+  func check() throws {
     if domain.isEmpty && !catches { throw ValidationError("--domain NAME is needed (or --catch)") }
     if let wrongPasswords, wrongPasswords < 1 { throw ValidationError("--wrong-passwords must be at least 1") }
     if keep < 1 { throw ValidationError("--keep must be at least 1") }
@@ -107,7 +107,8 @@ struct MailCommand: ServiceCommand {
     let sessions = SessionRegistry(limits: settings.limits.sessions)
     let gate = LoginGate(limits: settings.limits.logins)
     service.onReset {
-      try await store.reset()
+      // The clock goes back when everybody is done.
+      try await store.reset(at: clock.systemTime.seconds)
       gate.forget()
       await sessions.endAll(.reset)
     }

@@ -35,9 +35,20 @@ extension Response {
     -> Response
   {
     read(content, type: type, holding: room)
-      .with("content-disposition", "attachment; filename*=UTF-8''\(PercentEncoding.encode(fileName))")
+      .with("content-disposition", "attachment; \(named(fileName))")
       .with("x-content-type-options", "nosniff")
       .with("content-security-policy", "sandbox; default-src 'none'")
+  }
+
+  /// RFC 6266 §4.3: in quotes where every client can read it so, and else for those who know the encoding too (RFC 8187).
+  private static func named(_ fileName: String) -> String {
+    let isPlain = { (scalar: Unicode.Scalar) in
+      (0x20...0x7E).contains(scalar.value) && !"\"\\%".unicodeScalars.contains(scalar)
+    }
+    let scalars = fileName.unicodeScalars
+    if scalars.allSatisfy(isPlain) { return "filename=\"\(fileName)\"" }
+    let plain = String(String.UnicodeScalarView(scalars.map { isPlain($0) ? $0 : "_" }))
+    return "filename=\"\(plain)\"; filename*=UTF-8''\(PercentEncoding.encode(fileName))"
   }
 
   func tagged(_ tag: String) -> Response { with("etag", EntityTag(tag).description) }

@@ -11,7 +11,7 @@ extension MailAPI {
     let id = try request.id()
     let (draft, letter, room) = try await composed(request, mailbox, isDraft: true)
     defer { withExtendedLifetime(room) {} }
-    guard draft.draft != false else { throw Problem.invalid(field: "draft", "stays true; POST …/send sends it") }
+    guard draft.draft != false else { throw MailAPI.staysDraft }
     let kept = try await asking {
       try await store.replaceDraft(
         mailbox.id, id, content: letter.content, recipients: letter.recipients.map(\.description),
@@ -52,6 +52,8 @@ extension MailAPI {
       id: id, messageId: draft.summary.messageID, queued: accepted.queued, delivered: accepted.delivered.count)
     return try .encode(sent)
   }
+
+  static let staysDraft = Problem.invalid(field: "draft", "stays true; POST …/send sends it")
 
   /// Whom the letter itself names, each once: drafts of before version 3 of the tables stand there without their envelope.
   private static func named(in letter: [UInt8]) -> [String] {

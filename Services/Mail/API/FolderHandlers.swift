@@ -1,5 +1,6 @@
 import HTTPServer
 import HTTPWire
+import Octets
 import ServiceKit
 
 /// `/v1/mailboxes/{address}/folders`
@@ -20,7 +21,7 @@ extension MailAPI {
 
   func getFolder(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
-    let name = request.parameter("folder")
+    let name = request.folder
     guard let folder = try await store.folders(mailbox.id).first(where: { $0.name == name }) else {
       throw Problem.notFound("folder \(name)")
     }
@@ -31,7 +32,7 @@ extension MailAPI {
     let mailbox = try await access.mailbox(request)
     let name = try await MailAPI.folderName(request)
     let folder = try await asking {
-      try await store.renameFolder(mailbox.id, request.parameter("folder"), to: name, demand: request.demand())
+      try await store.renameFolder(mailbox.id, request.folder, to: name, demand: request.demand())
     }
     return try .encode(FolderView(folder)).tagged(folder.tag)
   }
@@ -39,7 +40,7 @@ extension MailAPI {
   func deleteFolder(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     try await asking {
-      try await store.deleteFolder(mailbox.id, request.parameter("folder"), demand: request.demand())
+      try await store.deleteFolder(mailbox.id, request.folder, demand: request.demand())
     }
     return .empty()
   }
@@ -53,7 +54,7 @@ extension MailAPI {
 
   /// The name in the body. IMAP gives `*`, `%` and `/` a meaning of their own, and `*` means all folders here.
   private static func folderName(_ request: Request) async throws -> String {
-    let name = try await request.checked(NewFolder.self).name
+    let name = try await request.checked(NewFolder.self).name.composed
     guard 1...100 ~= name.unicodeScalars.count,
       name.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F && !"*%/\\".unicodeScalars.contains($0) }),
       name.first?.isWhitespace == false, name.last?.isWhitespace == false, name != ".", name != ".."
@@ -63,4 +64,9 @@ extension MailAPI {
     }
     return name
   }
+}
+
+extension Request {
+  /// The folder of the path. The store knows names in their composed form.
+  fileprivate var folder: String { parameter("folder").composed }
 }

@@ -12,7 +12,7 @@ extension MailAPI {
     let limit = try request.limit()
     let search = try request.search()
     let cursor = try request.idCursor()
-    let name = try request.text("folder", limit: 100) ?? "INBOX"
+    let name = try request.text("folder", limit: 100)?.composed ?? "INBOX"
     let folder = name == "*" ? nil : name
     if let folder, try await !store.folders(mailbox.id).contains(where: { $0.name == folder }) {
       throw Problem.notFound("folder \(folder)")
@@ -35,11 +35,13 @@ extension MailAPI {
     do {
       let demand: Demand<MessageRecord>? = request.demand()
       let changed = try await store.update(
-        mailbox.id, id, folder: change.folder, flags: { change.applied(to: $0) }
+        mailbox.id, id, folder: change.folder?.composed, flags: { change.applied(to: $0) }
       ) { message in
         try demand?(message)
-        // What was sent or came in can't become a draft, which could be written anew and sent once more.
+        // What was sent or came in can't become a draft, which could be written anew and sent once more; and a draft that were none
+        // any more could be neither.
         if change.draft == true, !message.isUnsent { throw StoreError.noDraft }
+        if change.draft == false, message.isUnsent { throw MailAPI.staysDraft }
       }
       return try .encode(MessageItem(changed)).tagged(changed.tag)
     } catch let error as StoreError {

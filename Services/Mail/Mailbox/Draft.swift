@@ -80,6 +80,9 @@ struct Draft: Decodable, Sendable {
     builder.references = try Draft.ids(references, "references")
     for (name, value) in (headers ?? [:]).sorted(by: { $0.key < $1.key }) {
       guard MessageBuilder.isFreeField(name) else { throw Invalid(field: "headers", reason: "may not set \(name)") }
+      guard value.utf8.allSatisfy({ $0 != 0x0D && $0 != 0x0A }) else {
+        throw Invalid(field: "headers", reason: "has a line end in \(name)")
+      }
       builder.fields.append((name, value))
     }
     builder.attachments = try files()

@@ -89,7 +89,7 @@ struct MessageRecord: Sendable, Equatable {
   /// Octets of the raw message, the Return-Path line included.
   var size: Int
   var receivedAt: Int64
-  /// The envelope's sender; empty is the null path `<>`.
+  /// The envelope's sender; empty is the null path `<>`. Of what was put here, the owner of the mailbox.
   var sender: String
   /// The envelope's recipients.
   var recipients: [String]

@@ -77,8 +77,8 @@ final class Store: Sendable {
 
   /// Empties everything but the domains of the settings (lab only), and begins a new epoch: whoever still holds something of the
   /// old one finds nothing of it here, though its numbers come again.
-  func reset() async throws {
-    let time = now()
+  /// - Parameter time: seconds since 1970, as it will be after the reset.
+  func reset(at time: Int64) async throws {
     let domains = settings.domains
     let (removed, epoch) = try await write(.removal) { connection in
       // Only what was named goes: a letter that is on its way in has a file already and no name yet.
@@ -155,13 +155,20 @@ final class Store: Sendable {
 
   /// An address as this host understands it: a bare user name belongs to the default domain.
   func complete(_ text: String) -> MailAddress? {
-    text.contains("@") ? MailAddress(text) : MailAddress(local: text, domain: settings.defaultDomain)
+    text.contains("@") ? MailAddress(text).map(complete) : MailAddress(local: text, domain: settings.defaultDomain)
   }
 
-  /// With the default domain where it has none.
+  /// With the default domain where it has none. The postmaster of this very host, from whom its reports come, is that of the
+  /// default domain (RFC 5321 §4.5.1).
   func complete(_ address: MailAddress) -> MailAddress {
-    guard address.domain.isEmpty else { return address }
+    guard address.domain.isEmpty || isHostsPostmaster(address) else { return address }
     return MailAddress(local: address.local, domain: settings.defaultDomain) ?? address
+  }
+
+  private func isHostsPostmaster(_ address: MailAddress) -> Bool {
+    guard address.isPostmaster else { return false }
+    let domain = address.foldedDomain
+    return domain == MailAddress.domainKey(settings.hostname) && !directory.withLock { $0.domains.contains(domain) }
   }
 
   /// Whether the address's domain is served here.

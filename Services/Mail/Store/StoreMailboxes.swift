@@ -1,5 +1,6 @@
 import EventLoop
 import MailWire
+import Octets
 import SQL
 
 /// Domains and mailboxes.
@@ -182,6 +183,7 @@ extension Connection {
         try run("UPDATE domain SET name = ? WHERE name = ?", key, name)
       }
     }
+    try composeFolders()
     let mailboxes = try all("SELECT id, key, address FROM mailbox WHERE id <> ?", Store.catchMailbox) {
       (id: Int64($0.int(0)), key: $0.text(1), address: MailAddress($0.text(2)))
     }
@@ -192,6 +194,16 @@ extension Connection {
       try run(
         "UPDATE mailbox SET key = ?, address = ?, domain = ? WHERE id = ?", address.folded, Connection.shown(address),
         address.foldedDomain, mailbox.id)
+    }
+  }
+
+  /// Folders from before names were composed. Where two were one name in two forms, the second gets a mark.
+  private func composeFolders() throws {
+    let folders = try all("SELECT id, mailbox, name FROM folder") { (Int64($0.int(0)), Int64($0.int(1)), $0.text(2)) }
+    for (id, mailbox, name) in folders where !name.composed.utf8.elementsEqual(name.utf8) {
+      var wanted = name.composed
+      while try exists("SELECT 1 FROM folder WHERE mailbox = ? AND name = ?", mailbox, wanted) { wanted += "'" }
+      try run("UPDATE folder SET name = ? WHERE id = ?", wanted, id)
     }
   }
 

@@ -7,14 +7,15 @@ import SQL
 extension Store {
   private static let columns = """
     message.id, message.mailbox, folder.name, uid, flags, size, received_at, return_path, recipients, sender, receiver,
-    subject, sent_at, message_id, attachments, text, revision, body, (SELECT epoch FROM ledger)
+    subject, sent_at, message_id, attachments, text, message.revision, body, (SELECT epoch FROM ledger), (SELECT address FROM mailbox WHERE mailbox.id = message.mailbox)
     """
 
   private static func message(_ row: borrowing Row) -> MessageRecord {
     MessageRecord(
       id: Int64(row.int(0)), mailbox: Int64(row.int(1)), folder: row.text(2), uid: Int64(row.int(3)),
       flags: MessageFlags(rawValue: Int64(row.int(4))), size: row.int(5), receivedAt: Int64(row.int(6)),
-      sender: row.text(7), recipients: row.text(8).split(separator: "\n").map(String.init),
+      // What was put here is its owner's.
+      sender: row.optionalText(7) ?? row.text(19), recipients: row.text(8).split(separator: "\n").map(String.init),
       summary: Summary(
         from: row.text(9), to: row.text(10), subject: row.text(11), date: row.optionalInt(12).map(Int64.init),
         messageID: row.text(13), attachments: row.int(14), text: row.text(15)), revision: Int64(row.int(16)),

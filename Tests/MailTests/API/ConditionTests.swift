@@ -76,6 +76,22 @@ import Testing
     #expect(after.status == 200 && after.body.contains(#""folder":"Bills""#))
   }
 
+  @Test func aFolderIsOneHoweverItsNameIsComposed() async throws {
+    let world = try await APIWorld()
+    let folders = "\(APIWorld.box)/folders"
+    #expect(try await world.ask("POST", folders, #"{"name":"e\u0301te\u0301"}"#).status == 201)
+    #expect(try await world.ask("POST", folders, #"{"name":"\u00e9t\u00e9"}"#).status == 409)
+    let id = try await world.store.accept(StoreTests.letter("bob@hamburger.edu")).delivered[0]
+    let moved = try await world.ask("PATCH", "\(APIWorld.messages)/\(id)", #"{"folder":"e\u0301te\u0301"}"#)
+    #expect(moved.status == 200)
+    for path in ["%C3%A9t%C3%A9", "e%CC%81te%CC%81"] {
+      #expect(try await world.ask("GET", "\(folders)/\(path)").body.contains(#""total":1"#))
+      #expect(try await world.ask("GET", "\(APIWorld.messages)?folder=\(path)").body.contains(#""id":\#(id),"#))
+    }
+    #expect(try await world.ask("DELETE", "\(folders)/e%CC%81te%CC%81").status == 204)
+    #expect(try await world.ask("GET", "\(folders)/%C3%A9t%C3%A9").status == 404)
+  }
+
   @Test func noTagComesBackAfterAReset() async throws {
     let world = try await APIWorld()
     let paths = [
@@ -98,7 +114,7 @@ import Testing
       #expect(try await world.ask("GET", path, as: who, ifNoneMatch: answer.tag).status == 304, "\(path)")
       tags[path] = answer.tag
     }
-    try await world.store.reset()
+    try await world.store.reset(at: world.store.now())
     _ = try await world.store.createMailbox("bob@hamburger.edu", password: "hungry")
     _ = try await world.store.accept(letter("new"))
     for (path, who) in paths {

@@ -84,6 +84,7 @@ import Testing
       let isDraft = message.folder == "Drafts"
       let answer = try await world.ask("PATCH", here, #"{"draft":true,"flagged":true}"#)
       #expect(answer.status == (isDraft ? 200 : 409), "\(message.folder)")
+      #expect(try await world.ask("PATCH", here, #"{"draft":false}"#).status == (isDraft ? 422 : 200))
       let flags = try await world.store.message(world.bob.id, message.id)?.flags
       #expect(flags == (isDraft ? message.flags.union(.flagged) : message.flags))
     }

@@ -144,7 +144,7 @@ import Testing
       #expect(text.contains("\r\n+OK 1 \(era)\(id).\(test.clock.seconds)\r\n"))
       await reader.close()
       if !era.isEmpty { break }
-      try await test.store.reset()
+      try await test.store.reset(at: test.store.now())
       _ = try await test.store.createMailbox("bob@hamburger.edu", password: "hungry")
       #expect(try await test.store.accept(letter).delivered == [id])
     }

@@ -62,7 +62,7 @@ import Testing
     let second = try #require(await test.store.accept(letter).queued)
     try await test.store.deleteLetter(second)
     #expect(try await test.store.accept(letter).queued != nil)
-    try await test.store.reset()
+    try await test.store.reset(at: test.store.now())
     #expect(try await test.store.accept(letter).queued == 1)
   }
 

@@ -53,6 +53,19 @@ import Testing
     }
   }
 
+  @Test func foldersOfBeforeAreComposed() async throws {
+    let test = try TestStore()
+    let bob = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
+    for name in ["e\u{301}te\u{301}", "\u{E9}t\u{E9}", "plain"] {
+      _ = try await test.store.write {
+        try $0.run("INSERT INTO folder (mailbox, name) VALUES (?, ?)", bob.id, name)
+      }
+    }
+    let store = try TestStore(at: test.path).store
+    let names = try await store.folders(bob.id).map { Array($0.name.utf8) }.suffix(3)
+    #expect(Array(names) == ["\u{E9}t\u{E9}'", "\u{E9}t\u{E9}", "plain"].map { Array($0.utf8) })
+  }
+
   @Test func everyMailboxIsOnOnePage() async throws {
     let test = try TestStore()
     for name in ["a", "b", "c"] { _ = try await test.store.createMailbox("\(name)@hamburger.edu", password: "x") }

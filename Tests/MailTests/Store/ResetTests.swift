@@ -21,7 +21,7 @@ import Testing
     defer { world.loop.stop() }
     let old = try await world.queue("bob@hamburger.edu", content: "Subject: OLD\r\n\r\nold\r\n")
     let due = try await world.crepes.store.due("hamburger.edu", limit: 1)
-    try await world.crepes.store.reset()
+    try await world.crepes.store.reset(at: world.crepes.store.now())
     _ = try await world.crepes.store.createMailbox("alice@crepes.fr", password: "x")
     let new = try await world.queue("eve@elsewhere.edu", content: "Subject: NEW\r\n\r\nnew\r\n")
     #expect(old == new)
@@ -51,7 +51,7 @@ import Testing
     await relay.start()
     while host.letters.isEmpty { try await world.loop.patience() }
     // Its answer to the letter never comes, and the next one of the domain need not wait for it.
-    try await world.crepes.store.reset()
+    try await world.crepes.store.reset(at: world.crepes.store.now())
     _ = try await world.crepes.store.createMailbox("alice@crepes.fr", password: "x")
     held.isHeld.withLock { $0 = false }
     let new = try await world.queue("eve@hamburger.edu", content: "Subject: NEW\r\n\r\n")
@@ -84,7 +84,7 @@ import Testing
     let reader = try await TCPConnection.connect(to: outgoing.address, on: loop)
     _ = try await ConnectionTests.exchange(
       reader, "USER bob\r\nPASS hungry\r\nDELE 1\r\n", until: "message 1 deleted\r\n")
-    try await test.store.reset()
+    try await test.store.reset(at: test.store.now())
     let mailbox = try await world()
     #expect(try await test.store.accept(letter()).delivered == [old])
     // The session was not told yet.
@@ -105,7 +105,7 @@ import Testing
   @Test func aMailboxOfBeforeIsNobodyElses() async throws {
     let store = try TestStore().store
     let bob = try await store.createMailbox("bob@hamburger.edu", password: "x")
-    try await store.reset()
+    try await store.reset(at: store.now())
     let eve = try await store.createMailbox("eve@hamburger.edu", password: "x")
     _ = try await store.accept(StoreTests.letter("eve@hamburger.edu"))
     #expect(eve.id != bob.id && eve.tag != bob.tag)
@@ -121,7 +121,7 @@ import Testing
     let bob = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
     _ = try await test.store.accept(StoreTests.letter("bob@hamburger.edu"))
     let owner = try #require(hub.listen(after: nil, mailbox: bob.id))
-    try await test.store.reset()
+    try await test.store.reset(at: test.store.now())
     #expect(owner.take()?.map(\.change) == [.reset(epoch: 2)])
     // What was before is told nobody any more.
     #expect(hub.listen(after: "99", mailbox: nil)?.missed == 101)

@@ -15,7 +15,7 @@ import Testing
     _ = try await test.store.accept(StoreTests.letter("bob@hamburger.edu", content: big))
     // Its file is written, the transaction that names it comes behind the reset's.
     let arrival = try await test.store.prepare(Array(big.utf8))
-    try await test.store.reset()
+    try await test.store.reset(at: test.store.now())
     #expect(test.files == [try #require(arrival.file)])
   }
 

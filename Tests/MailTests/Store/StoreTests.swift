@@ -183,6 +183,11 @@ final class TestClock: Sendable {
     #expect(try verdict("x@elsewhere.org", trusted: true) == .accepted)
     #expect(store.verdict(on: .postmaster, trusted: false) == .accepted)
     #expect(try await store.accept(Self.letter("postmaster")).delivered.count == 1)
+    // A report comes from there, and may be answered.
+    let host = try #require(MailAddress("Postmaster@mail.hamburger.edu"))
+    #expect(store.verdict(on: host, trusted: false) == .accepted)
+    #expect(try await store.accept(Self.letter(host.description)).delivered.count == 1)
+    #expect(store.verdict(on: try #require(MailAddress("bob@mail.hamburger.edu")), trusted: false) == .relayingDenied)
     await #expect(throws: StoreError.unknownRecipient("nobody@hamburger.edu")) {
       try await store.accept(Self.letter("bob@hamburger.edu", "nobody@hamburger.edu"))
     }
@@ -383,7 +388,7 @@ final class TestClock: Sendable {
     let test = try TestStore()
     _ = try await test.store.createMailbox("bob@hamburger.edu", password: "x")
     _ = try await test.store.accept(Self.letter("bob@hamburger.edu", "x@y.z"))
-    try await test.store.reset()
+    try await test.store.reset(at: test.store.now())
     #expect(try await test.bodies() == 0)
     #expect(try await test.store.domains().map(\.name) == ["hamburger.edu"])
     #expect(try await test.store.mailbox("bob") == nil)
