@@ -7,6 +7,14 @@ import Testing
 
 /// What the API makes of bodies.
 struct ZoneRequestsTests {
+  static func comments(_ count: Int, of length: Int, account: Int = 0) -> String {
+    let text = { (count: Int) in String(repeating: "c", count: count) }
+    let one = #"{"content":"\#(text(length))","account":"\#(text(account))"}"#
+    let all = Array(repeating: one, count: count).joined(separator: ",")
+    let set = #"{"name":"a.example.org.","type":"A","ttl":1,"records":[{"content":"1.2.3.4"}],"comments":[\#(all)]}"#
+    return #"{"name":"example.org.","rrsets":[\#(set)]}"#
+  }
+
   static func zone(_ json: String) throws -> Zone {
     try JSON.decode(ZoneBody.self, from: Array(json.utf8)).newZone(now: 1, date: 20_261_123)
   }
@@ -45,6 +53,9 @@ struct ZoneRequestsTests {
     (#"{"kind":"Native"}"#, "name"),
     (#"{"name":"example.org"}"#, "name"),
     (#"{"name":"example.org.","kind":"Sometimes"}"#, "kind"),
+    ("{\"name\":\"example.org.\",\"account\":\"\(String(repeating: "a", count: 256))\"}", "account"),
+    (comments(21, of: 1), "comments"), (comments(1, of: 4097), "comments"),
+    (comments(1, of: 1, account: 256), "comments"),
     (#"{"name":"example.org.","soa_edit_api":"never"}"#, "soa_edit_api"),
     (#"{"name":"example.org.","nameservers":["ns1"]}"#, "name"),
     (#"{"name":"example.org.","zone":"www A 192.0.2"}"#, "zone"),

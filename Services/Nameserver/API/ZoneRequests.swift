@@ -43,10 +43,27 @@ extension RRsetBody {
       }
       change.records = read
     }
-    change.comments = comments?.map {
-      RRset.Comment(content: $0.content, account: $0.account ?? "", modifiedAt: $0.modifiedAt ?? now)
-    }
+    change.comments = try comments(label, now: now)
     return change
+  }
+
+  private func comments(_ label: String, now: Int64) throws(APIProblem) -> [RRset.Comment]? {
+    guard let comments else { return nil }
+    guard comments.count <= Zone.commentLimit else {
+      throw APIProblem(422, "\(label): more than \(Zone.commentLimit) comments", field: "comments")
+    }
+    var read: [RRset.Comment] = []
+    for comment in comments {
+      guard comment.content.utf8.count <= Zone.commentLength, comment.account?.utf8.count ?? 0 <= Zone.accountLength
+      else {
+        throw APIProblem(
+          422, "\(label): a comment has at most \(Zone.commentLength) octets, its account \(Zone.accountLength)",
+          field: "comments")
+      }
+      read.append(
+        RRset.Comment(content: comment.content, account: comment.account ?? "", modifiedAt: comment.modifiedAt ?? now))
+    }
+    return read
   }
 }
 
@@ -64,7 +81,12 @@ extension ZoneBody {
   /// Takes over what may be said of a zone beside its data.
   func configure(_ zone: inout Zone) throws(APIProblem) {
     if let kind = try canonicalKind() { zone.kind = kind }
-    if let account { zone.account = account }
+    if let account {
+      guard account.utf8.count <= Zone.accountLength else {
+        throw APIProblem(422, "account has at most \(Zone.accountLength) octets", field: "account")
+      }
+      zone.account = account
+    }
     if let soaEditApi {
       let policies = ["", "DEFAULT", "INCREASE", "EPOCH", "SOA-EDIT", "SOA-EDIT-INCREASE", "OFF"]
       guard policies.contains(soaEditApi.uppercased()) else {

@@ -70,11 +70,15 @@ struct Responder {
   }
 
   /// The answer in the writer is not sent after all.
-  mutating func takeBack() { counters.responses[min(Int(writer.responseCode.rawValue), 6)] &-= 1 }
+  mutating func takeBack() {
+    counters.responses[min(Int(writer.responseCode.rawValue), 6)] &-= 1
+    if writer.isTruncated { counters.truncated &-= 1 }
+  }
 
   /// Makes the answer in the writer one that says TC and nothing else.
   /// - Returns: its octets, no more than those of the query: that had a question, and an OPT record if this has one.
   mutating func truncate() -> Int {
+    if !writer.isTruncated { counters.truncated &+= 1 }
     writer.isReferral = false
     writer.isTruncated = true
     writer.finish(head)

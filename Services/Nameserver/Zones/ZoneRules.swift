@@ -17,6 +17,10 @@ struct ZoneViolation: Error, Hashable, Sendable, CustomStringConvertible {
 extension Zone {
   /// Octets of the longest RRset: with question, EDNS and a chain before it, it must fit into a message of 65,535.
   static let maximumRRsetLength = 48_000
+  /// Comments of an RRset, and octets of one and of an account: they stand in rows that changes of records go past.
+  static let commentLimit = 20
+  static let commentLength = 4096
+  static let accountLength = 255
   /// No RRset has more records: each takes 12 octets and one of data at least.
   static let maximumRecords = maximumRRsetLength / 13 + 1
   /// Types at one name: a look-up goes through them one by one.
