@@ -22,7 +22,6 @@ extension MailAPI {
     }
     let loop = request.loop
     return .events { [self] writer in
-      defer { hub.leave(listener) }
       if let newest = listener.missed {
         try await writer.send(ServerSentEvent(id: "\(newest)", event: "reset", data: Array("{}".utf8)))
       }

@@ -9,29 +9,45 @@ final class EventHub: Sendable {
     var change: Change
   }
 
-  /// One who listens.
+  /// One who listens, until this is let go of: who has a place may never come to take it.
   final class Listener: Sendable {
+    /// Where the listener begins, if it has missed what nobody can tell it any more.
+    let missed: Int64?
+    var bell: Bell { inbox.bell }
+    private let inbox: Inbox
+    private let hub: EventHub
+
+    fileprivate init(_ inbox: Inbox, missed: Int64?, of hub: EventHub) {
+      self.inbox = inbox
+      self.missed = missed
+      self.hub = hub
+    }
+
+    deinit { hub.leave(inbox) }
+
+    /// What has come since the last call; nil where the listener is too far behind and has to come back.
+    func take() -> [Event]? { inbox.take() }
+  }
+
+  /// What a listener has not taken yet.
+  fileprivate final class Inbox: Sendable {
     private struct State {
       var waiting: [Event] = []
       var isBehind = false
     }
 
-    /// Where the listener begins, if it has missed what nobody can tell it any more.
-    let missed: Int64?
-
     private let state = Lock(State())
     let bell = Bell()
     /// The mailbox whose events are told; nil for all.
-    let mailbox: Int64?
+    private let mailbox: Int64?
     private let kept: Int
 
-    fileprivate init(mailbox: Int64?, missed: Int64?, kept: Int) {
+    init(mailbox: Int64?, kept: Int) {
       self.mailbox = mailbox
-      self.missed = missed
       self.kept = kept
     }
 
-    fileprivate func tell(_ event: Event) {
+    func tell(_ event: Event) {
       guard event.change.concerns(mailbox) else { return }
       state.withLock { state in
         if state.waiting.count < kept { state.waiting.append(event) } else { state.isBehind = true }
@@ -39,7 +55,6 @@ final class EventHub: Sendable {
       bell.ring()
     }
 
-    /// What has come since the last call; nil where the listener is too far behind and has to come back.
     func take() -> [Event]? {
       state.withLock { state in
         if state.isBehind { return nil }
@@ -52,7 +67,7 @@ final class EventHub: Sendable {
   private struct State {
     var next: Int64
     var events: [Event] = []
-    var listeners: [ObjectIdentifier: Listener] = [:]
+    var inboxes: [ObjectIdentifier: Inbox] = [:]
   }
 
   private let state: Lock<State>
@@ -84,7 +99,7 @@ final class EventHub: Sendable {
       if case .reset = change { state.events = [] }
       if state.events.count == limits.events { state.events.removeFirst() }
       state.events.append(event)
-      for listener in state.listeners.values { listener.tell(event) }
+      for inbox in state.inboxes.values { inbox.tell(event) }
     }
   }
 
@@ -92,22 +107,23 @@ final class EventHub: Sendable {
   ///
   /// An id of an earlier run, or one so old that events after it are forgotten, makes a listener that has `missed` some.
   func listen(after last: String?, mailbox: Int64?) -> Listener? {
-    state.withLock { state in
-      guard state.listeners.count < limits.listeners else { return nil }
+    let place: (inbox: Inbox, missed: Int64?)? = state.withLock { state in
+      guard state.inboxes.count < limits.listeners else { return nil }
       let newest = state.next - 1
       let oldest = state.events.first?.id ?? state.next
       let known = last.flatMap { Int64($0) }.flatMap { max(origin, oldest - 1)...newest ~= $0 ? $0 : nil }
-      let listener = Listener(mailbox: mailbox, missed: last != nil && known == nil ? newest : nil, kept: limits.events)
+      let inbox = Inbox(mailbox: mailbox, kept: limits.events)
       if let known {
-        for event in state.events where event.id > known { listener.tell(event) }
+        for event in state.events where event.id > known { inbox.tell(event) }
       }
-      state.listeners[ObjectIdentifier(listener)] = listener
-      return listener
+      state.inboxes[ObjectIdentifier(inbox)] = inbox
+      return (inbox, last != nil && known == nil ? newest : nil)
     }
+    return place.map { Listener($0.inbox, missed: $0.missed, of: self) }
   }
 
-  func leave(_ listener: Listener) {
-    state.withLock { _ = $0.listeners.removeValue(forKey: ObjectIdentifier(listener)) }
+  private func leave(_ inbox: Inbox) {
+    state.withLock { _ = $0.inboxes.removeValue(forKey: ObjectIdentifier(inbox)) }
   }
 }
 

@@ -29,14 +29,16 @@ struct LoginDesk: Sendable {
 
   /// The same where only the owner of a mailbox will do, in catch mode too.
   func openMailbox(_ user: String, _ password: String, from address: IPAddress) async -> Login {
-    guard gate.isOpen(to: address) else { return .tooMany }
+    guard await gate.enter(address) else { return .tooMany }
+    var isWrong = false
+    defer { gate.leave(address, failed: isWrong) }
     do {
       if let mailbox = try await store.authenticate(user, password: password) { return .mailbox(mailbox) }
     } catch {
       log.error("a password could not be checked", metadata: ["reason": "\(error)"])
       return .failed
     }
-    gate.noteFailure(of: address)
+    isWrong = true
     counters.wrongPasswords.add()
     log.info("a login failed", metadata: ["user": "\(user.prefix(100))", "peer": "\(address)"])
     return .denied

@@ -17,6 +17,12 @@ final class LoginGate: Sendable {
     var began: Instant
     var current: [IPAddress: Int] = [:]
     var previous: [IPAddress: Int] = [:]
+    /// Passwords that are being looked at.
+    var open: [IPAddress: Int] = [:]
+    /// Those that wait until it is known what came of these.
+    var waiting: [IPAddress: [CheckedContinuation<Bool, Never>]] = [:]
+
+    func failures(of key: IPAddress) -> Int { current[key, default: 0] + previous[key, default: 0] }
   }
 
   private let limits: Limits
@@ -31,26 +37,58 @@ final class LoginGate: Sendable {
     state = Lock(State(began: now))
   }
 
-  /// Whether a password from this address is looked at.
-  func isOpen(to address: IPAddress, now: Instant = .current) -> Bool {
+  /// Whether a password from this address is looked at; where it is, `leave` has to follow. As many are looked at together as may
+  /// still be wrong; others wait for what comes of them.
+  func enter(_ address: IPAddress, now: Instant = .current) async -> Bool {
     let key = address.network
-    return state.withLock { state in
-      turn(&state, now)
-      return state.current[key, default: 0] + state.previous[key, default: 0] < limits.failures
+    return await withCheckedContinuation { continuation in
+      let answer: Bool? = state.withLock { state in
+        turn(&state, now)
+        let failures = state.failures(of: key)
+        if failures >= limits.failures { return false }
+        if failures + state.open[key, default: 0] < limits.failures {
+          state.open[key, default: 0] += 1
+          return true
+        }
+        state.waiting[key, default: []].append(continuation)
+        return nil
+      }
+      if let answer { continuation.resume(returning: answer) }
     }
   }
 
-  /// A password from there was wrong.
-  func noteFailure(of address: IPAddress, now: Instant = .current) {
+  /// It is known what came of a password that `enter` let in.
+  func leave(_ address: IPAddress, failed: Bool, now: Instant = .current) {
     let key = address.network
-    state.withLock { state in
+    let told = state.withLock { state in
       turn(&state, now)
-      state.current[key, default: 0] += 1
+      if failed { state.current[key, default: 0] += 1 }
+      state.open[key] = state.open[key].flatMap { $0 > 1 ? $0 - 1 : nil }
+      return admit(key, &state)
     }
+    for (continuation, isIn) in told { continuation.resume(returning: isIn) }
   }
 
   /// All begin anew: a lab's reset takes away the mailboxes, and right passwords are wrong until they are seeded.
-  func forget(now: Instant = .current) { state.withLock { $0 = State(began: now) } }
+  func forget(now: Instant = .current) {
+    let told = state.withLock { state in
+      state.began = now
+      (state.current, state.previous) = ([:], [:])
+      return state.waiting.keys.flatMap { admit($0, &state) }
+    }
+    for (continuation, isIn) in told { continuation.resume(returning: isIn) }
+  }
+
+  /// Those who need wait no longer. Who waits has others before it, whose end comes by here.
+  private func admit(_ key: IPAddress, _ state: inout State) -> [(CheckedContinuation<Bool, Never>, Bool)] {
+    guard let waiting = state.waiting[key] else { return [] }
+    let left = limits.failures - state.failures(of: key)
+    let count = left > 0 ? min(waiting.count, max(0, left - state.open[key, default: 0])) : waiting.count
+    guard count > 0 else { return [] }
+    if left > 0 { state.open[key, default: 0] += count }
+    state.waiting[key] = count < waiting.count ? Array(waiting[count...]) : nil
+    return waiting[..<count].map { ($0, left > 0) }
+  }
 
   private func turn(_ state: inout State, _ now: Instant) {
     let age = now.since(state.began)

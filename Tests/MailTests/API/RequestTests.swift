@@ -83,6 +83,17 @@ import Testing
     #expect(whole.count == raw.octets.count)
   }
 
+  /// Who asks for the head alone, or goes before it comes, has no place among the listeners.
+  @Test func onlyWhoListensTakesAPlace() async throws {
+    var limits = MailLimits()
+    limits.listeners = 1
+    let world = try await APIWorld(limits: limits)
+    for _ in 1...3 { #expect(try await world.ask("HEAD", "/v1/events").status == 200) }
+    let taken = world.api.hub.listen(after: nil, mailbox: nil)
+    #expect(try await world.ask("HEAD", "/v1/events").status == 503)
+    withExtendedLifetime(taken) {}
+  }
+
   @Test func aFullMailboxOrQueueIs507() async throws {
     var limits = MailLimits()
     limits.mailboxMessages = 0
