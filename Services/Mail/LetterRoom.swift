@@ -1,7 +1,7 @@
 import EventLoop
 
 /// The memory that letters may take together while others decide how long: clients that send or read them, hosts that take them.
-/// What is made of a letter here on the way is not counted: large ones have that done one at a time.
+/// What is made of a letter on the way, its copies and its decoded form, is not counted; of large ones REST makes that one at a time.
 ///
 /// Somebody may take hours, so large letters leave a part of the room to small ones, which find theirs whatever the large do.
 final class LetterRoom: Sendable {

@@ -10,10 +10,13 @@ public enum JSON {
     return Array(try encoder.encode(value))
   }
 
-  /// - Parameter limit: of the values in it, lists and objects included: each takes memory, however few octets it has.
+  /// - Parameters:
+  ///   - limit: of the values in it, lists and objects included: each takes memory, however few octets it has.
+  ///   - isSnakeCase: `name_servers` is decoded to what is called `nameServers`; but so is `nameServers` itself. Where that must not
+  ///     be, a type names its keys as they are written.
   /// - Throws: `Problem`: 400 for what is no JSON, 413 for too many values, 422 naming the field for what does not fit.
   public static func decode<Value: Decodable>(
-    _ type: Value.Type, from octets: [UInt8], values limit: Int = .max
+    _ type: Value.Type, from octets: [UInt8], values limit: Int = .max, isSnakeCase: Bool = true
   ) throws -> Value {
     let unfit: String?
     do throws(JSONScanner.Fault) {
@@ -22,7 +25,7 @@ public enum JSON {
       throw Problem(error, limit)
     }
     let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    if isSnakeCase { decoder.keyDecodingStrategy = .convertFromSnakeCase }
     do {
       return try decoder.decode(type, from: Data(octets))
     } catch let error as DecodingError {

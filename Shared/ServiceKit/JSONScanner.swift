@@ -129,6 +129,8 @@ struct JSONScanner {
   private mutating func name() throws(Fault) {
     let start = index
     guard next == 0x22 else { throw .syntax(at: index) }
+    // What is wrong with the name itself is of the object.
+    places[places.count - 1] = .member(start..<start)
     try string()
     let name = start + 1..<index - 1
     places[places.count - 1] = .member(name)
@@ -236,6 +238,7 @@ struct JSONScanner {
     for place in places where path.count < Self.pathLimit {
       switch place {
       case .item(let number): path += Array("[\(number)]".utf8)
+      case .member(let name) where name.isEmpty: break
       case .member(let name):
         if !path.isEmpty { path.append(0x2E) }
         path += octets[name]

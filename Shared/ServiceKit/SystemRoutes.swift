@@ -48,16 +48,15 @@ extension Service {
       guard 0...3_155_760_000 ~= wanted else {
         throw Problem.invalid(field: "offset_seconds", "must be 0 to 3155760000")
       }
-      guard wanted >= service.clock.offsetSeconds,
-        try await service.saveClock(wanted, apply: { service.clock.grow(to: wanted) })
-      else { throw service.goesNotBack }
-      await service.clock.fireDue()
+      guard wanted >= service.clock.offsetSeconds, try await service.advanceClock(to: wanted) else {
+        throw service.goesNotBack
+      }
       return try .encode(service.clockState)
     }
     router.post("/v1/reset") { request async throws in
       try service.access.requireAdmin(request)
       try await service.lifecycle.reset()
-      try await service.saveClock(0, isReset: true) { service.clock.reset() }
+      try await service.resetClock()
       return .empty()
     }
   }
@@ -68,11 +67,19 @@ extension Service {
 
   private var clockState: ClockState { ClockState(now: clock.now, offsetSeconds: clock.offsetSeconds) }
 
-  private func saveClock<Value: Sendable>(
-    _ offset: Int64, isReset: Bool = false, apply: @escaping @Sendable () -> Value
-  ) async throws -> Value {
-    guard let clockOffset else { return apply() }
-    return try await pool.run { try clockOffset.save(offset, isReset: isReset, apply: apply) }
+  /// Returns when the timers that became due have been called; false where the clock is further ahead already.
+  private func advanceClock(to seconds: Int64) async throws -> Bool {
+    guard let clockOffset else { return await clock.advance(to: seconds) }
+    let clock = clock
+    guard try await pool.run({ try clockOffset.save(seconds) { clock.grow(to: seconds) } }) else { return false }
+    await clock.fireDue()
+    return true
+  }
+
+  private func resetClock() async throws {
+    guard let clockOffset else { return clock.reset() }
+    let clock = clock
+    try await pool.run { try clockOffset.save(0, isReset: true) { clock.reset() } }
   }
 }
 

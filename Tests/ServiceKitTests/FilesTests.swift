@@ -59,8 +59,23 @@ import Testing
     }
     #expect(clock.offsetSeconds == 100)
     #expect(try offset.load() == 100)
-    try offset.save(0, isReset: true) { clock.reset() }
-    #expect(try offset.load() == 0 && clock.offsetSeconds == 0)
+    // Resets among advances: whichever comes last, file and clock agree.
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for step in 101...300 {
+        group.addTask {
+          try await pool.run {
+            if step % 3 == 0 {
+              try offset.save(0, isReset: true) { clock.reset() }
+            } else {
+              _ = try offset.save(Int64(step)) { clock.grow(to: Int64(step)) }
+            }
+            let (file, moment) = try offset.save(0) { (try? offset.load(), clock.offsetSeconds) }
+            #expect(file == moment)
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
   }
 
   @Test("A damaged offset is said, not taken for none", arguments: ["", "soon", "1e3"])

@@ -64,6 +64,7 @@ import Testing
     (#"{"name":"a","name":"a"}"#, "name", "is there twice"),
     (#"{"lines":[{"count":1},{"x":{"x":1},"count":2,"x":[]}]}"#, "lines[1].x", "is there twice"),
     (#"{"name":"\ud800"}"#, "name", "holds half a surrogate pair"),
+    (#"{"name":"a","lines":[{"\ud800":1}]}"#, "lines[0]", "holds half a surrogate pair"),
     (#"{"name":"\udc00x"}"#, "name", "holds half a surrogate pair"),
     (#"{"name":"\ud800\ud800"}"#, "name", "holds half a surrogate pair"),
     (#"{"lines":[{},{"x":[0,"\ud83d\n"]}]}"#, "lines[1].x[1]", "holds half a surrogate pair"),

@@ -55,7 +55,7 @@ extension Request {
   /// The body, a small JSON object whose names are all known.
   func checked<Body: KnownBody>(_ type: Body.Type) async throws -> Body {
     try requireJSON()
-    return try JSON.decode(Checked<Body>.self, from: try await collect(upTo: 65_536)).body
+    return try JSON.decode(Checked<Body>.self, from: try await collect(upTo: 65_536), isSnakeCase: false).body
   }
 
   /// - Throws: 415 for a body that does not say that it is JSON.

@@ -12,7 +12,7 @@ struct Checked<Body: KnownBody>: Decodable, Sendable {
   init(from decoder: any Decoder) throws {
     let container = try decoder.container(keyedBy: Key.self)
     for key in container.allKeys {
-      guard Body.names.contains(key.stringValue) else {
+      guard Body.CodingKeys(stringValue: key.stringValue) != nil else {
         throw DecodingError.dataCorruptedError(forKey: key, in: container, debugDescription: "is not known here")
       }
       guard try !container.decodeNil(forKey: key) else {
@@ -24,35 +24,44 @@ struct Checked<Body: KnownBody>: Decodable, Sendable {
   }
 }
 
-/// A JSON object whose names are all known.
+/// A JSON object whose names are all known, as they are written there.
 protocol KnownBody: Decodable, Sendable {
-  /// As Swift names them.
-  static var names: Set<String> { get }
+  associatedtype CodingKeys: CodingKey
 }
 
 struct NewDomain: KnownBody {
-  static let names: Set = ["name"]
+  enum CodingKeys: String, CodingKey {
+    case name
+  }
   var name: String
 }
 
 struct NewMailbox: KnownBody {
-  static let names: Set = ["address", "password"]
+  enum CodingKeys: String, CodingKey {
+    case address, password
+  }
   var address: String
   var password: String
 }
 
 struct MailboxChange: KnownBody {
-  static let names: Set = ["password"]
+  enum CodingKeys: String, CodingKey {
+    case password
+  }
   var password: String
 }
 
 struct NewFolder: KnownBody {
-  static let names: Set = ["name"]
+  enum CodingKeys: String, CodingKey {
+    case name
+  }
   var name: String
 }
 
 struct MessageChange: KnownBody {
-  static let names: Set = ["seen", "answered", "flagged", "draft", "folder"]
+  enum CodingKeys: String, CodingKey {
+    case seen, answered, flagged, draft, folder
+  }
   var seen: Bool?
   var answered: Bool?
   var flagged: Bool?
@@ -73,13 +82,16 @@ struct MessageChange: KnownBody {
 }
 
 extension Draft: KnownBody {
-  static let names: Set = [
-    "from", "to", "cc", "bcc", "replyTo", "subject", "text", "html", "attachments", "inReplyTo", "references",
-    "headers",
-    "draft",
-  ]
+  enum CodingKeys: String, CodingKey {
+    case from, to, cc, bcc, subject, text, html, attachments, references, headers, draft
+    case replyTo = "reply_to"
+    case inReplyTo = "in_reply_to"
+  }
 }
 
 extension Draft.File: KnownBody {
-  static let names: Set = ["name", "type", "content", "contentId"]
+  enum CodingKeys: String, CodingKey {
+    case name, type, content
+    case contentId = "content_id"
+  }
 }

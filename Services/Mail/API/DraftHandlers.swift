@@ -9,9 +9,9 @@ extension MailAPI {
   func replaceDraft(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
     let id = try request.id()
-    let (draft, letter, room) = try await composed(request, mailbox, isDraft: true)
+    let (isDraft, letter, room) = try await composed(request, mailbox, isDraft: true)
     defer { withExtendedLifetime(room) {} }
-    guard draft.draft != false else { throw MailAPI.staysDraft }
+    guard isDraft != false else { throw MailAPI.staysDraft }
     let kept = try await asking {
       try await store.replaceDraft(
         mailbox.id, id, content: letter.content, recipients: letter.recipients.map(\.description),

@@ -79,10 +79,11 @@ extension MailAPI {
     let room = try takeRoom(for: letter.size)
     let content = try await letter.whole()
     let body = try await work(on: content.count) {
-      try JSON.encode(MessageView(record, content, url: "\(url)/messages/\(id)"))
+      try JSON.encode(MessageView(record, content, url: "\(url)/messages/\(id)")) + [0x0A]
     }
+    // A large one stays in memory until the client has taken it.
     try hold(body.count, room)
-    return Response.read(LetterReader(body + [0x0A]), type: "application/json", holding: room).tagged(record.tag)
+    return Response.read(LetterReader(body), type: "application/json", holding: room).tagged(record.tag)
   }
 
   /// A message octet by octet.

@@ -9,10 +9,10 @@ import ServiceKit
 extension MailAPI {
   func sendMessage(_ request: Request) async throws -> Response {
     let mailbox = try await access.mailbox(request)
-    let (draft, letter, room) = try await composed(request, mailbox)
+    let (isDraft, letter, room) = try await composed(request, mailbox)
     defer { withExtendedLifetime(room) {} }
     let sent = try await asking("to") {
-      draft.draft == true ? try await keep(letter, mailbox) : try await send(letter, mailbox, trace: request.trace)
+      isDraft == true ? try await keep(letter, mailbox) : try await send(letter, mailbox, trace: request.trace)
     }
     return try .created(sent, at: "\(MailAPI.url(mailbox))/messages/\(sent.id)")
   }
@@ -21,20 +21,22 @@ extension MailAPI {
   /// - Parameter isDraft: it is one unless it says otherwise.
   func composed(
     _ request: Request, _ mailbox: MailboxRecord, isDraft: Bool = false
-  ) async throws -> (draft: Draft, letter: Draft.Composed, room: RoomLease) {
+  ) async throws -> (isDraft: Bool?, letter: Draft.Composed, room: RoomLease) {
     guard let owner = MailAddress(mailbox.address) else { throw Problem(409, "This mailbox can't send.") }
     let greatest = store.settings.limits.smtp.size
     try request.requireJSON()
     let (body, room) = try await arrived(request)
     let time = store.now()
-    let (draft, letter): (Draft, Draft.Composed)
+    let (says, letter): (Bool?, Draft.Composed)
     do {
       let seed = store.settings.chance.next()
-      (draft, letter) = try await work(on: body.count) {
-        var draft = try JSON.decode(Checked<Draft>.self, from: body, values: Draft.valueLimit).body
+      (says, letter) = try await work(on: body.count) {
+        var draft = try JSON.decode(
+          Checked<Draft>.self, from: body, values: Draft.valueLimit, isSnakeCase: false
+        ).body
         if isDraft { draft.draft = draft.draft ?? true }
         var generator = SeededGenerator(seed: seed)
-        return (draft, try draft.composed(by: owner, at: time, using: &generator))
+        return (draft.draft, try draft.composed(by: owner, at: time, using: &generator))
       }
     } catch let error as Draft.Invalid {
       throw Problem.invalid(field: error.field, error.reason)
@@ -42,7 +44,7 @@ extension MailAPI {
     guard letter.content.count <= greatest else {
       throw Problem(413, "The letter would have \(letter.content.count) octets; \(greatest) are allowed.")
     }
-    return (draft, letter, room)
+    return (says, letter, room)
   }
 
   /// A letter's body as it comes, and the room it takes: no more than what has come.

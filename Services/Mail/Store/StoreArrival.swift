@@ -275,7 +275,7 @@ extension Connection {
       placed.accepted.queued = try enqueue(letter, plan.remote, arrival, body: body)
     }
     if let draft = letter.draft {
-      placed.files += try fileAsSent(draft, arrival, body: body)
+      placed.files += try fileAsSent(draft, arrival, body: body, to: letter.recipients)
       placed.sent.append((draft.mailbox, draft.id))
       placed.accepted.copy = draft.id
     }

@@ -65,13 +65,15 @@ extension Connection {
   /// The draft is sent: it goes to Sent, with the octets that were sent.
   /// - Throws: `StoreError.stale` where it is not what was read.
   /// - Returns: the files that may go after the commit.
-  func fileAsSent(_ draft: MessageRecord, _ arrival: Arrival, body: Int64) throws -> [String] {
+  func fileAsSent(
+    _ draft: MessageRecord, _ arrival: Arrival, body: Int64, to recipients: [String]
+  ) throws -> [String] {
     guard let now = try Store.message(self, draft.mailbox, draft.id), now.tag == draft.tag else {
       throw StoreError.stale
     }
     return try rewrite(
       now, arrival, body: body, folder: "Sent", flags: now.flags.union(.seen).subtracting(.draft),
-      recipients: now.recipients)
+      recipients: recipients)
   }
 
   /// A UID means the same octets for ever (RFC 3501 §2.3.1.1), so what is written anew takes the next one.

@@ -27,18 +27,21 @@ extension Store {
   ) async throws -> FolderRecord {
     guard !Store.folders.contains(name) else { throw StoreError.folderProtected }
     try Self.check(new)
-    return try await write { connection in
+    let (folder, messages) = try await write { connection in
       let folder = try connection.folder(mailbox, name)
       try demand?(folder)
-      if name == new { return folder }
+      if name == new { return (folder, [Int64]()) }
       if try connection.exists("SELECT 1 FROM folder WHERE mailbox = ? AND name = ?", mailbox, new) {
         throw StoreError.exists
       }
       try connection.run("UPDATE folder SET name = ? WHERE id = ?", new, folder.id)
       // Each of its messages shows the name.
       try connection.run("UPDATE message SET revision = revision + 1 WHERE folder = ?", folder.id)
-      return try connection.folder(mailbox, new)
+      let messages = try connection.all("SELECT id FROM message WHERE folder = ?", folder.id) { Int64($0.int(0)) }
+      return (try connection.folder(mailbox, new), messages)
     }
+    feed.publish(messages.map { .changed(mailbox: mailbox, message: $0) })
+    return folder
   }
 
   /// The messages in it are deleted too.

@@ -171,8 +171,8 @@ extension Store {
 }
 
 extension Connection {
-  /// Gives domains and mailboxes from before `MailAddress.domainKey` their key. Where two spellings were two mailboxes, the
-  /// one that has the key already keeps it.
+  /// Gives domains and mailboxes from before `MailAddress.folded` was what it is their key. Where two spellings were two mailboxes,
+  /// the one that has the key already keeps it, and the other's name gets a mark: each can be told from the other and deleted.
   func rekeyMailboxes() throws {
     for name in try all("SELECT name FROM domain", transform: { $0.text(0) }) {
       let key = MailAddress.domainKey(name)
@@ -188,9 +188,11 @@ extension Connection {
       (id: Int64($0.int(0)), key: $0.text(1), address: MailAddress($0.text(2)))
     }
     for mailbox in mailboxes {
-      guard let address = mailbox.address, address.folded != mailbox.key,
-        try !exists("SELECT 1 FROM mailbox WHERE key = ?", address.folded)
-      else { continue }
+      guard var address = mailbox.address, !address.folded.utf8.elementsEqual(mailbox.key.utf8) else { continue }
+      while try exists("SELECT 1 FROM mailbox WHERE key = ?", address.folded) {
+        guard let other = MailAddress(local: address.local + "'", domain: address.domain) else { break }
+        address = other
+      }
       try run(
         "UPDATE mailbox SET key = ?, address = ?, domain = ? WHERE id = ?", address.folded, Connection.shown(address),
         address.foldedDomain, mailbox.id)

@@ -110,6 +110,9 @@ import Testing
     #expect(try await world.store.inbox(carol.id).messages.count == 1)
     let queued = try await world.store.letters(before: nil, limit: 9, state: nil)
     #expect(queued.first?.recipients.map(\.address) == ["x@elsewhere.org"])
+    #expect(
+      try await world.store.message(world.bob.id, 1)?.recipients
+        == ["carol@hamburger.edu", "CAROL@hamburger.edu", "x@elsewhere.org"])
   }
 
   @Test func aDraftIsMadeSmallerHoweverFullTheMailboxIs() async throws {

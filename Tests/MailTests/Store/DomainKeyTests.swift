@@ -94,6 +94,8 @@ import Testing
     let store = try TestStore(at: test.path).store
     #expect(try await store.domains().map(\.name) == ["hamburger.edu", Self.key])
     #expect(try await store.mailbox("eve@bücher.example")?.address == "eve@\(Self.key)")
+    // The third had a name that is another's now; it is told from that, and can be read and deleted.
+    #expect(try await store.mailbox("eve'@\(Self.key)")?.address == "EVE'@\(Self.key)")
     #expect(try await store.mailbox("zoe@BÜCHER.example")?.address == "Zoe@\(Self.key)")
     #expect(try await store.authenticate("zoe@\(Self.key)", password: "x") != nil)
     #expect(try await store.mailbox("bob@hamburger.edu") == old)
