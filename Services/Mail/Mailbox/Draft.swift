@@ -50,6 +50,8 @@ struct Draft: Decodable, Sendable {
   }
 
   static let recipientLimit = 1000
+  /// Characters of the subject, and of a further field.
+  static let textLimit = 10_000
   /// Values of JSON in one: its recipients, files and fields.
   static let valueLimit = 20_000
 
@@ -58,6 +60,7 @@ struct Draft: Decodable, Sendable {
   func composed(
     by owner: MailAddress, at time: Int64, using generator: inout some RandomNumberGenerator
   ) throws(Invalid) -> Composed {
+    try requireBounds()
     var author = NamedAddress(owner)
     if let from {
       guard let given = NamedAddress(from) else { throw Invalid(field: "from", reason: "is not a mailbox") }
@@ -101,6 +104,24 @@ struct Draft: Decodable, Sendable {
       needsUTF8: (named.compactMap(\.address) + recipients).contains { $0.needsUTF8 })
   }
 
+  private func requireBounds() throws(Invalid) {
+    for (field, count, limit) in [
+      ("subject", subject?.unicodeScalars.count, Draft.textLimit), ("references", references?.count, 100),
+      ("attachments", attachments?.count, 500), ("headers", headers?.count, 100),
+    ] where count ?? 0 > limit {
+      throw Invalid(field: field, reason: "has more than \(limit) \(field == "subject" ? "characters" : "of them")")
+    }
+    for (name, value) in headers ?? [:] where value.unicodeScalars.count > Draft.textLimit {
+      throw Invalid(field: "headers", reason: "has more than \(Draft.textLimit) characters in \(name)")
+    }
+    for (index, file) in (attachments ?? []).map(\.body).enumerated() {
+      for (name, text, limit) in [("type", file.type, 200), ("name", file.name, 1000)]
+      where text?.unicodeScalars.count ?? 0 > limit {
+        throw Invalid(field: "attachments[\(index)].\(name)", reason: "has more than \(limit) characters")
+      }
+    }
+  }
+
   private func messageIDDomain(_ owner: MailAddress) -> String {
     let domain = owner.foldedDomain
     return domain.utf8.allSatisfy { $0 < 0x80 } ? domain : "localhost"
@@ -109,7 +130,7 @@ struct Draft: Decodable, Sendable {
   private static func addresses(_ list: [String]?, _ field: String) throws(Invalid) -> [NamedAddress] {
     var addresses: [NamedAddress] = []
     for (index, text) in (list ?? []).enumerated() {
-      guard let address = NamedAddress(text) else {
+      guard text.unicodeScalars.count <= 1000, let address = NamedAddress(text) else {
         throw Invalid(field: "\(field)[\(index)]", reason: "is not a mailbox such as Bob <bob@hamburger.edu>")
       }
       addresses.append(address)

@@ -53,8 +53,11 @@ struct SMTPService: LineService {
       hostname: store.settings.hostname, client: letter.client, peer: peer, transport: letter.transport,
       now: store.now(), random: store.settings.chance.next(), isTracing: store.settings.isTracing)
     let envelope = letter.envelope
-    guard let stamped = headers.stamp(letter.content, envelope, complete: letter.isAuthors) else { return .loop }
     do {
+      let stamp = { @Sendable in headers.stamp(letter.content, envelope, complete: letter.isAuthors) }
+      // A large letter may be all header, which the loop's other connections would wait for.
+      let isLarge = letter.content.count > BodyFiles.rowLimit
+      guard let stamped = isLarge ? try await store.pool.run(stamp) : stamp() else { return .loop }
       let accepted = try await store.accept(
         Letter(
           sender: envelope.sender?.description ?? "", recipients: envelope.recipients.map(\.description),

@@ -1,3 +1,4 @@
+import Octets
 import SQL
 
 /// Folders.
@@ -62,10 +63,11 @@ extension Store {
   }
 
   private static func check(_ name: String) throws(StoreError) {
-    guard !name.isEmpty, name.utf8.count <= 255, name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
-      throw .invalid("a folder's name has 1 to 255 octets and no control characters")
+    guard !name.isEmpty, name.utf8.count <= 400, name.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else {
+      throw .invalid("a folder's name has 1 to 400 octets and no control characters")
     }
-    if name.uppercased() == "INBOX" && name != "INBOX" { throw .exists }
+    // RFC 3501 §5.1: in any case it is this one.
+    if name.utf8.equalsIgnoringASCIICase("INBOX".utf8) && name != "INBOX" { throw .exists }
   }
 }
 

@@ -148,6 +148,28 @@ import Testing
     #expect(refusal { $0.cc = ["a@b, c@d"] } == "cc[0]")
     #expect(refusal { $0.headers = ["From": "x"] } == "headers")
     #expect(refusal { $0.inReplyTo = "1@x" } == "in_reply_to")
+    // As the contract has it.
+    let text = { (count: Int) in String(repeating: "é", count: count) }
+    for (isTooMuch, extra) in [(false, 0), (true, 1)] {
+      #expect(refusal { $0.subject = text(10_000 + extra) } == (isTooMuch ? "subject" : nil))
+      #expect(refusal { $0.headers = ["X-A": text(10_000 + extra)] } == (isTooMuch ? "headers" : nil))
+      #expect(
+        refusal { $0.headers = Dictionary(uniqueKeysWithValues: (1...100 + extra).map { ("X-\($0)", "x") }) }
+          == (isTooMuch ? "headers" : nil))
+      #expect(
+        refusal { $0.references = Array(repeating: "<a@b>", count: 100 + extra) } == (isTooMuch ? "references" : nil))
+      func files(_ count: Int, name: String? = nil, type: String? = nil) throws -> [Checked<Draft.File>] {
+        var file = try JSON.decode(Checked<Draft.File>.self, from: Array(#"{"content":""}"#.utf8), isSnakeCase: false)
+        (file.body.name, file.body.type) = (name, type)
+        return Array(repeating: file, count: count)
+      }
+      let (many, named, typed) = (
+        try files(500 + extra), try files(1, name: text(1000 + extra)), try files(1, type: "a/" + text(198 + extra))
+      )
+      #expect(refusal { $0.attachments = many } == (isTooMuch ? "attachments" : nil))
+      #expect(refusal { $0.attachments = named } == (isTooMuch ? "attachments[0].name" : nil))
+      #expect(refusal { $0.attachments = typed } == (isTooMuch ? "attachments[0].type" : nil))
+    }
     #expect(
       refusal {
         $0.to = []; $0.draft = true
