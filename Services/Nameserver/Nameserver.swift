@@ -19,7 +19,7 @@ import ServiceKit
 
   @Option(
     help:
-      "Answers a second by UDP, for each loop, that a client's network (/24, or /56 of IPv6) is given of each kind: data, referral, no data, no such name, error. Beyond, half are dropped and half ask to come by TCP. 0 for no limit; clients on loopback have none."
+      "Answers a second by UDP, shared out among the loops, that a client's network (/24, or /56 of IPv6) is given of each kind: data, referral, no data, no such name, error. Beyond, half are dropped and half ask to come by TCP. 0 for no limit; clients on loopback have none."
   )
   var rateLimitResponses = ServerLimits().responsesPerSecond
 

@@ -232,7 +232,8 @@ extension Connection {
       """, mailbox, folder, uid, flags.rawValue, body, arrival.size + Store.returnPath(returnPath).utf8.count,
       returnPath, recipients.joined(separator: "\n"), arrival.at, summary.from, summary.to, summary.subject,
       summary.date, summary.messageID, summary.attachments, summary.text.cut(to: Store.previewLimit),
-      summary.from.lowercased(), summary.to.lowercased(), summary.subject.lowercased(), summary.text.lowercased())
+      Store.searchKey(summary.from), Store.searchKey(summary.to), Store.searchKey(summary.subject),
+      Store.searchKey(summary.text))
     return Int64(lastInsertID)
   }
 

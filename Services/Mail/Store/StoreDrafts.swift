@@ -92,8 +92,8 @@ extension Connection {
       """, folder, uid, flags.rawValue, body, arrival.size, recipients.joined(separator: "\n"), arrival.at,
       summary.from,
       summary.to, summary.subject, summary.date, summary.messageID, summary.attachments,
-      summary.text.cut(to: Store.previewLimit), summary.from.lowercased(), summary.to.lowercased(),
-      summary.subject.lowercased(), summary.text.lowercased(), old.id)
+      summary.text.cut(to: Store.previewLimit), Store.searchKey(summary.from), Store.searchKey(summary.to),
+      Store.searchKey(summary.subject), Store.searchKey(summary.text), old.id)
     return try releaseBodies([old.body])
   }
 }

@@ -66,7 +66,10 @@ extension Store {
     }
   }
 
-  private static func pattern(_ text: String) -> String { "%" + escaped(text.lowercased()) + "%" }
+  /// What a search compares: without case, and composed, so that a mark may stand apart from its letter.
+  static func searchKey(_ text: String) -> String { text.lowercased().composed }
+
+  private static func pattern(_ text: String) -> String { "%" + escaped(searchKey(text)) + "%" }
 
   /// For LIKE, where these three signs have a meaning.
   private static func escaped(_ text: String) -> String {

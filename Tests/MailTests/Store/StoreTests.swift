@@ -238,6 +238,9 @@ final class TestClock: Sendable {
     #expect(try await found(Search(before: 1_000_000_100)) == ["Ketchup"])
     #expect(try await found(Search(after: 1_000_000_100)) == ["100% pickles"])
     #expect(try await found(Search(unread: false)).isEmpty)
+    let content = "Subject: =?UTF-8?Q?Caf=65=CC=81?=\r\n\r\nx\r\n"
+    _ = try await store.accept(Self.letter("bob@hamburger.edu", content: content))
+    for word in ["caf\u{E9}", "CAFE\u{301}"] { #expect(try await found(Search(subject: [word])).count == 1) }
   }
 
   @Test func catchModeKeepsTheNewest() async throws {
