@@ -1,4 +1,5 @@
 import HTTPWire
+import Octets
 import Testing
 
 @Suite("Targets")

@@ -1,5 +1,6 @@
 import HTTPServer
 import HTTPWire
+import Octets
 import ServiceKit
 
 /// The answers that several resources give.

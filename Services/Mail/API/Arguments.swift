@@ -52,20 +52,6 @@ extension Request {
     }
   }
 
-  /// The body, a small JSON object whose names are all known.
-  func checked<Body: KnownBody>(_ type: Body.Type) async throws -> Body {
-    try requireJSON()
-    return try JSON.decode(Checked<Body>.self, from: try await collect(upTo: 65_536), isSnakeCase: false).body
-  }
-
-  /// - Throws: 415 for a body that does not say that it is JSON.
-  func requireJSON() throws(Problem) {
-    let media = (header("content-type") ?? "").utf8.prefix { $0 != 0x3B }.filter { $0 != 0x20 }
-    guard media.equalsIgnoringASCIICase("application/json".utf8) else {
-      throw Problem(415, "The body has to be application/json.")
-    }
-  }
-
   /// The answer, or 304 where the client has this state already.
   func unlessHeld(_ tag: String, _ answer: () throws -> Response) rethrows -> Response {
     has(EntityTag(tag)) ? .notModified(tag) : try answer().tagged(tag)

@@ -1,33 +1,4 @@
-/// Every body a client sends. Unknown names and null are refused, so that a typing error is told and not passed over.
-struct Checked<Body: KnownBody>: Decodable, Sendable {
-  var body: Body
-
-  private struct Key: CodingKey {
-    var stringValue: String
-    var intValue: Int? { nil }
-    init(stringValue: String) { self.stringValue = stringValue }
-    init?(intValue: Int) { nil }
-  }
-
-  init(from decoder: any Decoder) throws {
-    let container = try decoder.container(keyedBy: Key.self)
-    for key in container.allKeys {
-      guard Body.CodingKeys(stringValue: key.stringValue) != nil else {
-        throw DecodingError.dataCorruptedError(forKey: key, in: container, debugDescription: "is not known here")
-      }
-      guard try !container.decodeNil(forKey: key) else {
-        throw DecodingError.dataCorruptedError(
-          forKey: key, in: container, debugDescription: "must not be null; leave it out")
-      }
-    }
-    body = try Body(from: decoder)
-  }
-}
-
-/// A JSON object whose names are all known, as they are written there.
-protocol KnownBody: Decodable, Sendable {
-  associatedtype CodingKeys: CodingKey
-}
+import ServiceKit
 
 struct NewDomain: KnownBody {
   enum CodingKeys: String, CodingKey {

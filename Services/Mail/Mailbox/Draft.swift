@@ -1,5 +1,6 @@
 import MailWire
 import Octets
+import ServiceKit
 
 /// A letter as a person's program writes it in JSON, and what becomes of it.
 struct Draft: Decodable, Sendable {
