@@ -45,6 +45,7 @@ let package = Package(
     .executable(name: "utopia-nameserver", targets: ["Nameserver"]),
     .executable(name: "utopia-resolver", targets: ["Resolver"]),
     .executable(name: "utopia-registrar", targets: ["Registrar"]),
+    .executable(name: "utopia-tracker", targets: ["Tracker"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -63,6 +64,7 @@ let package = Package(
     shared("HTTPWire", ["Octets"]),
     shared("DNSWire", ["Octets"]),
     shared("MailWire", ["Octets"]),
+    shared("TorrentWire", ["Octets"]),
 
     // Input, output and engines
     shared("EventLoop", ["CLinux", "Octets"]),
@@ -83,6 +85,9 @@ let package = Package(
       "Registrar",
       ["ServiceKit", "SQL", "HTTPClient", "DNSWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
+      "Tracker",
+      ["ServiceKit", "SQL", "TorrentWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
+    service(
       "Mail",
       ["ServiceKit", "SQL", "HTTPClient", "MailWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
@@ -97,6 +102,7 @@ let package = Package(
     tests("HTTPWire"),
     tests("DNSWire"),
     tests("MailWire"),
+    tests("TorrentWire"),
     tests("EventLoop", ["CLinux", "Octets"]),
     tests("HTTPServer", ["EventLoop", "HTTPWire", "Octets", "CLinux"]),
     tests("HTTPClient", ["EventLoop", "HTTPServer", "HTTPWire", "Octets"]),
@@ -108,6 +114,7 @@ let package = Package(
       "Registrar",
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
+    tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "ServiceKit", "TorrentWire"]),
     tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]

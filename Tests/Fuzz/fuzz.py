@@ -18,6 +18,7 @@ MODULES = {
     "Octets": [],
     "DNSWire": ["Octets"],
     "MailWire": ["Octets"],
+    "TorrentWire": ["Octets"],
     "HTTPWire": ["Octets"],
 }
 # Target: the modules it links, and sources compiled into it because their own module is an executable.
@@ -29,6 +30,9 @@ TARGETS = {
     "ZoneFile": (["DNSWire"], []),
     "HTTPRequest": (["HTTPWire"], []),
     "MIMEMessage": (["MailWire"], []),
+    "Torrent": (["TorrentWire"], []),
+    "PeerMessages": (["TorrentWire"], []),
+    "TrackerMessages": (["TorrentWire"], []),
     "SMTPDialogue": (["MailWire"], [*SMTP, *LINES]),
     "SMTPReplies": (["MailWire"], ["Services/Mail/Mailbox/String+Cut.swift", *[f"Services/Mail/Queue/{file}.swift" for file in [
         "DeliveryVerdict", "Dialogue", "SMTPClientSession", "SMTPPatience"]]]),
