@@ -18,7 +18,7 @@ RUN set -eu; mkdir -p /out; \
     apt-get update -q; \
     apt-get install -y -q --no-install-recommends libcurl4-openssl-dev libsqlite3-dev libssl-dev pkg-config; \
     swift build -c release --static-swift-stdlib; \
-    for name in utopia utopia-mail utopia-nameserver utopia-resolver utopia-registrar; do \
+    for name in utopia utopia-mail utopia-nameserver utopia-resolver utopia-registrar utopia-tracker; do \
       strip -o "/out/$name" ".build/release/$name"; \
     done; \
   fi

@@ -74,6 +74,17 @@ public enum Secrets {
     return digest
   }
 
+  /// SHA-1, where a protocol has it for a name; nothing here rests on its strength.
+  public static func sha1(_ octets: some Collection<UInt8>) throws -> [UInt8] {
+    let octets = Array(octets)
+    var digest = [UInt8](repeating: 0, count: 20)
+    var length: UInt32 = 0
+    guard unsafe EVP_Digest(octets, octets.count, &digest, &length, EVP_sha1(), nil) == 1 else {
+      throw SecretsError.failed
+    }
+    return digest
+  }
+
   /// HMAC-SHA-256.
   public static func authenticationCode(_ octets: [UInt8], key: [UInt8]) throws -> [UInt8] {
     var code = [UInt8](repeating: 0, count: 32)

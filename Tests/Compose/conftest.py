@@ -102,7 +102,7 @@ def compose(engine, base):
     executables = ROOT / "dist" / "bin"
     shutil.rmtree(executables, ignore_errors=True)
     executables.mkdir(parents=True)
-    for name in ["utopia", "utopia-mail", "utopia-nameserver", "utopia-resolver", "utopia-registrar"]:
+    for name in ["utopia", "utopia-mail", "utopia-nameserver", "utopia-resolver", "utopia-registrar", "utopia-tracker"]:
         built = ROOT / ".build" / "release" / name
         assert built.exists(), f"{built} is missing: run make build"
         subprocess.run(["strip", "-o", executables / name, built], check=True)

@@ -38,6 +38,17 @@ def registrar(net):
     return service
 
 
+def tracker(net):
+    """One with a torrent that has a peer, of the hash that the contract's examples use."""
+    service = net.start("tracker", "tracker", 8060, "--http", f"{net.at('30.1')}:6969")
+    hash = "2b8fe7f5a7e2a7e0f1b1c6b7b5f2a1a9f8e7d6c5"
+    service.ask("POST", "/v1/torrents", json={"info_hash": hash, "name": "film.bin"})
+    quoted = "".join(f"%{hash[place:place + 2]}" for place in range(0, 40, 2))
+    service.http.get(
+        f"http://{net.at('30.1')}:6969/announce?info_hash={quoted}&peer_id=-NU0001-abcdefghijkl&port=6881&left=0", timeout=10)
+    return service
+
+
 def letter(to):
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "alice@hamburger.edu", to, "Ketchup"
@@ -78,5 +89,5 @@ def services(tmp_path):
     """Starts a service by name, with something in it, on addresses of its own."""
     net = Net(tmp_path)
     yield lambda name: {
-        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "mail": mail, "catch": catch}[name](net)
+        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "tracker": tracker, "mail": mail, "catch": catch}[name](net)
     net.stop()

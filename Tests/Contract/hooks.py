@@ -2,6 +2,6 @@
 import schemathesis
 
 
-@schemathesis.serializer("application/dns-message")
-def dns_message(context, value):
+@schemathesis.serializer("application/dns-message", "application/x-bittorrent")
+def octets(context, value):
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")

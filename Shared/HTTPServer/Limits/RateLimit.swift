@@ -1,6 +1,6 @@
-import EventLoop
+public import EventLoop
 import HTTPWire
-import Octets
+public import Octets
 
 /// Middleware that bounds the requests of each client address; beyond it is 429 with Retry-After (RFC 6585 §4).
 ///
@@ -20,12 +20,18 @@ public final class RateLimit: Sendable {
     buckets = Lock(TokenBuckets(perSecond: rate, burst: burst, capacity: addresses, at: .current))
   }
 
+  /// Spends one request of an address's.
+  ///
+  /// - Returns: nil where it had one, else how long until it has.
+  public func take(_ address: IPAddress, at now: Instant) -> Duration? {
+    guard let delay = buckets.withLock({ $0.take(address.network, at: now) }) else { return nil }
+    refused.add()
+    return delay
+  }
+
   /// A hook for `before`.
   public func check(_ request: inout Request) -> Response? {
-    let client = request.peer.ip.network
-    let now = request.loop.now
-    guard let delay = buckets.withLock({ $0.take(client, at: now) }) else { return nil }
-    refused.add()
+    guard let delay = take(request.peer.ip, at: request.loop.now) else { return nil }
     let (seconds, rest) = delay.components
     let wait = max(1, rest > 0 ? seconds + 1 : seconds)
     return Response.problem(.tooManyRequests, "Too many requests from this address; try again in \(wait) s.")

@@ -1,0 +1,79 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// The REST side of the tracker (openapi/tracker.yaml): every route stands here, its handler in the file of its resource.
+struct TrackerAPI: Sendable {
+  let swarms: SwarmStore
+  let store: TrackerStore
+  let settings: TrackerSettings
+  let clock: WorldClock
+  let pool: BlockingPool
+  /// Throws where a request does not carry the administrator's token.
+  let requireAdmin: @Sendable (Request) throws -> Void
+
+  func addRoutes(to router: Router) {
+    func on(
+      _ method: HTTPWire.Method, _ pattern: String, _ handler: @escaping Router.AsyncHandler,
+      query names: [String] = []
+    ) {
+      let requireAdmin = requireAdmin
+      router.on(method, pattern) { request async throws in
+        try requireAdmin(request)
+        try request.requireQuery(of: names)
+        return try await handler(request)
+      }
+    }
+    on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor", "sort"])
+    on(.post, "/v1/torrents", addTorrent)
+    on(.get, "/v1/torrents/{info_hash}", getTorrent)
+    on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
+    on(.delete, "/v1/torrents/{info_hash}", deleteTorrent)
+    on(.get, "/v1/torrents/{info_hash}/peers", listPeers, query: ["limit", "cursor"])
+    on(.get, "/v1/totals", getTotals)
+  }
+
+  /// Who was not heard of since then is gone.
+  var expired: Int64 { clock.now.seconds - Int64(settings.limits.patience * settings.limits.interval) }
+
+  func getTotals(_ request: Request) async throws -> Response {
+    let counts = swarms.counts
+    return try .encode(
+      TotalsView(torrents: counts.torrents, peers: counts.peers, evicted: counts.evicted, mode: settings.mode.rawValue))
+  }
+}
+
+private struct TotalsView: Encodable {
+  var torrents: Int
+  var peers: Int
+  var evicted: UInt64
+  var mode: String
+}
+
+/// A page of a list.
+struct Page<Item: Encodable>: Encodable {
+  var items: [Item]
+  var next: String?
+}
+
+extension Request {
+  func limit() throws(Problem) -> Int {
+    guard let text = query("limit") else { return 100 }
+    guard let limit = Array(text.utf8).parsedDecimal(as: Int.self), 1...1000 ~= limit else {
+      throw Problem(400, "limit is a number from 1 to 1000.", field: "limit")
+    }
+    return limit
+  }
+
+  /// The torrent of the path.
+  func infoHash() throws(Problem) -> InfoHash {
+    let text = parameter("info_hash")
+    guard let hash = InfoHash(hex: text) else {
+      throw Problem.notFound("torrent \(text): a hash has 40 hexadecimal digits")
+    }
+    return hash
+  }
+}

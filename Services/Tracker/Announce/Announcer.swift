@@ -1,0 +1,164 @@
+import EventLoop
+import HTTPServer
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// What a tracker's operator decides.
+struct TrackerSettings: Sendable {
+  /// Whose torrents are tracked.
+  enum Mode: String, Sendable, CaseIterable {
+    /// All but the denied ones.
+    case open
+    /// The registered ones alone.
+    case listed
+  }
+
+  var mode = Mode.open
+  var limits = TrackerLimits()
+  /// Believe the address that a peer claims (`ip=`).
+  var believesClaims = false
+  /// Whose X-Forwarded-For is believed.
+  var proxies: [IPNetwork] = []
+}
+
+/// Answers announces and scrapes, whatever protocol they come by.
+struct Announcer: Sendable {
+  let store: SwarmStore
+  let settings: TrackerSettings
+  let counters: TrackerCounters
+  /// Seconds of the world's clock.
+  let now: @Sendable () -> Int64
+  /// What the tracker calls itself.
+  let trackerID: [UInt8]
+  private let pace: RateLimit
+  private let load = LoadMeter()
+  private let chance: Chance
+
+  init(
+    store: SwarmStore, settings: TrackerSettings, counters: TrackerCounters, chance: Chance,
+    now: @escaping @Sendable () -> Int64
+  ) {
+    self.store = store
+    self.settings = settings
+    self.counters = counters
+    self.chance = chance
+    self.now = now
+    var chance = chance
+    trackerID = Array(Hex.encode((0..<4).map { _ in UInt8.random(in: .min ... .max, using: &chance) }).utf8)
+    pace = RateLimit(
+      perSecond: Double(settings.limits.announcesPerAddress), burst: settings.limits.announceBurst)
+  }
+
+  /// - Parameters:
+  ///   - source: where it came from, which is where the peer is.
+  ///   - families: which addresses the answer has room for; true is IPv4. In the order in which they are wanted.
+  /// - Throws: what the client is told.
+  func answer(
+    _ request: AnnounceRequest, from source: IPAddress, families: [Bool], at moment: Instant
+  ) throws(TrackerFailure) -> AnnounceReply {
+    counters.announces.add()
+    guard pace.take(source, at: moment) == nil else {
+      throw refused(TrackerFailure("too many announces come from your address", retry: .minutes(1)))
+    }
+    try requireTracked(request.infoHash)
+    let limits = settings.limits
+    let time = now()
+    let rate = load.note(at: moment)
+    let interval = limits.interval * max(1, rate / limits.easyRate)
+    let address = settings.believesClaims ? request.claimedAddress ?? source : source
+    let member = Member(
+      address: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
+      identity: request.key.map { Identity(id: request.peerID, key: $0) }, uploaded: request.uploaded,
+      downloaded: request.downloaded, left: request.left, seen: time)
+    let outcome = store.announce(
+      member, of: request.infoHash, isStopped: request.event == .stopped || request.port == 0,
+      hasCompleted: request.event == .completed,
+      wanted: min(request.wanted ?? limits.usualPeers, limits.mostPeers), families: families,
+      expired: time - Int64(limits.patience * interval), makes: settings.mode == .open)
+    guard let outcome else {
+      throw refused(TrackerFailure("this tracker has no room for another torrent", retry: .minutes(30)))
+    }
+    var random = chance
+    var reply = AnnounceReply(
+      interval: interval + Int.random(in: -interval / 10...interval / 10, using: &random), seeders: outcome.seeders,
+      leechers: outcome.leechers)
+    reply.minInterval = interval / 2
+    reply.downloads = outcome.downloads
+    reply.peers = outcome.chosen.map { AnnounceReply.Peer(address: $0.address, id: $0.id) }
+    reply.externalAddress = source
+    reply.trackerID = trackerID
+    return reply
+  }
+
+  /// What is known of these torrents: those that are not are left out.
+  func scrape(_ hashes: [InfoHash]) -> [ScrapeEntry] {
+    counters.scrapes.add()
+    let expired = now() - Int64(settings.limits.patience * settings.limits.interval)
+    return hashes.compactMap { hash in
+      guard let torrent = store.torrent(hash, expired: expired), isTracked(torrent.standing) else { return nil }
+      return ScrapeEntry(
+        infoHash: hash, seeders: torrent.swarm.seeders, leechers: torrent.swarm.leechers,
+        downloads: torrent.swarm.downloads)
+    }
+  }
+
+  private func isTracked(_ standing: SwarmStore.Standing) -> Bool {
+    switch standing {
+    case .unlisted: settings.mode == .open
+    case .registered: true
+    case .denied: false
+    }
+  }
+
+  private func requireTracked(_ hash: InfoHash) throws(TrackerFailure) {
+    let standing = store.standing(hash) ?? .unlisted
+    guard !isTracked(standing) else { return }
+    throw refused(
+      standing == .denied
+        ? TrackerFailure("this torrent is not allowed here", retry: .never)
+        : TrackerFailure("this torrent is not registered here", retry: .minutes(30)))
+  }
+
+  private func refused(_ failure: TrackerFailure) -> TrackerFailure {
+    counters.failures.add()
+    return failure
+  }
+}
+
+/// How many announces a second there are: those of the second before.
+final class LoadMeter: Sendable {
+  private let state = Lock((second: UInt64(0), count: 0, rate: 0))
+
+  /// Counts one.
+  /// - Returns: the rate.
+  func note(at moment: Instant) -> Int {
+    let second = moment.nanoseconds / 1_000_000_000
+    return state.withLock { state in
+      if state.second != second {
+        state.rate = second == state.second + 1 ? state.count : 0
+        (state.second, state.count) = (second, 0)
+      }
+      state.count += 1
+      return state.rate
+    }
+  }
+}
+
+/// What the tracker counts, for `/metrics`.
+struct TrackerCounters: Sendable {
+  let announces: Counter
+  let scrapes: Counter
+  let failures: Counter
+  /// Datagrams that are not answered.
+  let ignored: Counter
+
+  init(_ metrics: Metrics) {
+    announces = metrics.counter("tracker_announces_total", help: "Announces, by whatever protocol.")
+    scrapes = metrics.counter("tracker_scrapes_total", help: "Scrapes.")
+    failures = metrics.counter("tracker_failures_total", help: "Announces that were answered with a failure.")
+    ignored = metrics.counter(
+      "tracker_ignored_datagrams_total", help: "Datagrams without an answer: no request, or with a wrong connection id."
+    )
+  }
+}

@@ -1,0 +1,57 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import Octets
+import TorrentWire
+
+/// The tracker by HTTP (BEP 3, 7, 23, 24, 31, 48): announces and scrapes are GETs of a listener of their own.
+struct HTTPAnnounce: Sendable {
+  let announcer: Announcer
+
+  func addRoutes(to router: Router) {
+    router.get("/announce") { answer($0) }
+    router.get("/scrape") { scrape($0) }
+  }
+
+  private func answer(_ request: Request) -> Response {
+    do throws(TrackerFailure) {
+      let announce = try AnnounceRequest(query: request.head.queryOctets)
+      let source = source(of: request)
+      let reply = try announcer.answer(
+        announce, from: source, families: source.isV4 ? [true, false] : [false, true], at: request.loop.now)
+      let form: AnnounceReply.Form =
+        announce.wantsDictionaries ? .dictionaries(withIDs: !announce.leavesOutIDs) : .compact
+      return bencoded(reply.encoded(form))
+    } catch {
+      return bencoded(error.encoded)
+    }
+  }
+
+  private func scrape(_ request: Request) -> Response {
+    let limits = announcer.settings.limits
+    do throws(TrackerFailure) {
+      let hashes = try ScrapeRequest.infoHashes(query: request.head.queryOctets, limit: limits.scrape)
+      return bencoded(ScrapeReply.encode(announcer.scrape(hashes), minInterval: limits.interval / 2))
+    } catch {
+      return bencoded(error.encoded)
+    }
+  }
+
+  private func bencoded(_ octets: [UInt8]) -> Response { .octets(octets, type: "text/plain") }
+
+  /// Where the client is: what a proxy of ours says, which puts it behind what others may have said, else where the connection
+  /// comes from.
+  private func source(of request: Request) -> IPAddress {
+    let peer = request.peer.ip.unmapped
+    guard announcer.settings.proxies.contains(where: { $0.contains(peer) }),
+      let last = request.header("x-forwarded-for")?.split(separator: ",").last,
+      let address = IPAddress(last.drop { $0 == " " })
+    else { return peer }
+    return address.unmapped
+  }
+}
+
+extension RequestHead {
+  /// The query as it came: its values are octets and no text.
+  fileprivate var queryOctets: ArraySlice<UInt8> { bytes[query.range] }
+}

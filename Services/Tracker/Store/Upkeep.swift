@@ -1,0 +1,74 @@
+import EventLoop
+import Logging
+import ServiceKit
+
+/// What a tracker does by itself: it writes down what was completed, and forgets who was not heard of.
+actor Upkeep {
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+  private let store: SwarmStore
+  private let kept: TrackerStore
+  private let clock: WorldClock
+  private let limits: TrackerLimits
+  private let log: Logger
+  private var isStopped = false
+  /// Between two writes of what was completed.
+  private static let pause = Duration.seconds(2)
+
+  init(
+    _ store: SwarmStore, _ kept: TrackerStore, clock: WorldClock, limits: TrackerLimits, log: Logger, on loop: EventLoop
+  ) {
+    self.store = store
+    self.kept = kept
+    self.clock = clock
+    self.limits = limits
+    self.log = log
+    self.loop = loop
+  }
+
+  func start() {
+    write()
+    sweep()
+  }
+
+  private func write() {
+    loop.after(Upkeep.pause) { [weak self] in
+      guard let self else { return }
+      loop.spawn {
+        await self.flush()
+        await self.writeAgain()
+      }
+    }
+  }
+
+  private func writeAgain() { if !isStopped { write() } }
+
+  /// Writes down what was completed since the last time.
+  func flush() async {
+    let downloads = store.takeUnwritten()
+    if downloads.isEmpty { return }
+    do {
+      try await kept.keep(downloads)
+    } catch {
+      store.markUnwritten(downloads.map(\.hash))
+      log.error("downloads could not be written down", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  /// On the world's clock, so that three days pass in a moment; each announce and answer looks for itself besides.
+  private func sweep() {
+    clock.after(.seconds(limits.interval / 2), on: loop) { [weak self] in
+      self?.assumeIsolated { upkeep in
+        guard !upkeep.isStopped else { return }
+        upkeep.store.expire(
+          before: upkeep.clock.now.seconds - Int64(upkeep.limits.patience * upkeep.limits.interval))
+        upkeep.sweep()
+      }
+    }
+  }
+
+  func stop() async {
+    isStopped = true
+    await flush()
+  }
+}

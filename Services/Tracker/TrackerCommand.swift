@@ -1,0 +1,113 @@
+import ArgumentParser
+import EventLoop
+import HTTPServer
+import Logging
+import Octets
+import SQL
+import ServiceKit
+
+/// A BitTorrent tracker: peers announce themselves by HTTP and UDP and are told of each other.
+@main struct TrackerCommand: ServiceCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "utopia-tracker", abstract: "A BitTorrent tracker by HTTP and UDP, administered by REST.",
+    version: Release.version)
+
+  @OptionGroup var common: ServiceOptions
+
+  @Option(help: "Address and port for announces by HTTP; repeatable. Port 0 takes a free one.")
+  var http: [SocketAddress] = []
+
+  @Option(help: "Address and port for announces by UDP; repeatable.")
+  var udp: [SocketAddress] = []
+
+  @Option(help: "open: every torrent is tracked but the denied ones; listed: the registered ones alone.")
+  var mode = TrackerSettings.Mode.open
+
+  @Option(help: "Seconds between two announces of a peer.")
+  var interval = TrackerLimits().interval
+
+  @Flag(help: "Believe the address that a peer claims with ip=, instead of the one it comes from.")
+  var believeClaims = false
+
+  @Option(help: "A proxy's address or network, whose X-Forwarded-For is believed; repeatable.")
+  var proxy: [IPNetwork] = []
+
+  func check() throws {
+    guard 10...86_400 ~= interval else { throw ValidationError("--interval must be 10 to 86400") }
+  }
+
+  func run() throws {
+    let (http, udp) = (http, udp)
+    var settings = TrackerSettings(mode: mode, believesClaims: believeClaims, proxies: proxy)
+    settings.limits.interval = interval
+    try Service.run("tracker", common) { [settings] service in
+      let path = try service.dataDirectory().file("tracker.sqlite")
+      let kept = try await service.pool.run { try TrackerStore(path: path) }
+      var random = service.chance
+      let swarms = SwarmStore(limits: settings.limits, using: &random)
+      for record in try await service.pool.run({ try kept.load() }) {
+        swarms.set(record.hash, record.standing, downloads: record.downloads)
+      }
+      let clock = service.clock
+      let announcer = Announcer(
+        store: swarms, settings: settings, counters: TrackerCounters(service.metrics), chance: service.chance,
+        now: { clock.now.seconds })
+      try await listen(http, udp, announcer, service)
+
+      let upkeep = Upkeep(swarms, kept, clock: clock, limits: settings.limits, log: service.log, on: service.loop)
+      await upkeep.start()
+      let access = service.access
+      TrackerAPI(
+        swarms: swarms, store: kept, settings: settings, clock: clock, pool: service.pool,
+        requireAdmin: { try access.requireAdmin($0) }
+      ).addRoutes(to: service.router)
+      service.metrics.gauge("tracker_torrents", help: "Torrents that are known.") { Double(swarms.counts.torrents) }
+      service.metrics.gauge("tracker_peers", help: "Peers of all torrents.") { Double(swarms.counts.peers) }
+      service.metrics.counter("tracker_evicted_total", help: "Torrents whose peers were forgotten to make room.") {
+        swarms.counts.evicted
+      }
+      service.onReady("database") { try await kept.database.probe() }
+      service.onReset {
+        try await kept.reset()
+        swarms.removeAll()
+      }
+      service.onBackup { directory in
+        await upkeep.flush()
+        try await kept.database.backup(to: directory + "/tracker.sqlite")
+      }
+      service.onDrain { await upkeep.stop() }
+      service.onClose { _ = try? await service.pool.run { kept.database.close() } }
+    }
+  }
+
+  /// Announces have listeners of their own: whoever may announce need not see the REST API.
+  private func listen(
+    _ http: [SocketAddress], _ udp: [SocketAddress], _ announcer: Announcer, _ service: Service
+  ) async throws {
+    let router = Router()
+    HTTPAnnounce(announcer: announcer).addRoutes(to: router)
+    var configuration = HTTPServer.Configuration()
+    let (clock, log) = (service.clock, service.log)
+    configuration.clock = { clock.now.seconds }
+    configuration.onError = { log.error("an announce failed: \($0)") }
+    let server = HTTPServer(router: router, configuration: configuration)
+    for address in http {
+      let bound = try server.listen(on: address, loops: service.loops)
+      log.info("listening", metadata: ["announce": "http://\(bound)/announce"])
+    }
+    service.onDrain { await server.drain(within: .seconds(6), on: service.loop) }
+
+    let connections = try ConnectionIDs()
+    let doors = service.loops.map { UDPAnnounce(announcer, connections, on: $0) }
+    for address in udp {
+      var bound = address
+      for (index, door) in doors.enumerated() {
+        bound = try await door.bind(bound, sharesPort: doors.count > 1, isSibling: index > 0)
+      }
+      log.info("listening", metadata: ["announce": "udp://\(bound)/announce"])
+    }
+    service.onDrain { for door in doors { await door.close() } }
+  }
+}
+
+extension TrackerSettings.Mode: ExpressibleByArgument {}

@@ -1,0 +1,25 @@
+/// Every bound of a tracker. What an operator may want otherwise has a flag.
+struct TrackerLimits: Sendable {
+  /// Torrents that are known, by registration or by their peers.
+  var torrents = 1_000_000
+  /// Peers of all torrents: at about 250 octets each. Beyond, the torrents that were quiet longest are forgotten.
+  var peers = 4_000_000
+  /// Peers of one torrent; one more takes nobody's place and is told of the others.
+  var peersPerTorrent = 100_000
+  /// Announces a second of an address (of IPv6, a /64), and how many at once.
+  var announcesPerAddress = 200
+  var announceBurst = 5_000
+
+  /// Peers of an answer where the client does not say how many it wants, and at most (BEP 3).
+  var usualPeers = 50
+  var mostPeers = 200
+  /// Torrents of an HTTP scrape.
+  var scrape = 100
+
+  /// Seconds between two announces of a peer; each is told up to a tenth more or less, so that they don't come together.
+  var interval = 1800
+  /// Announces a second from which on the intervals grow.
+  var easyRate = 5_000
+  /// A peer is forgotten when so many intervals went by without it.
+  var patience = 2
+}

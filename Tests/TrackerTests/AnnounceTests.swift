@@ -1,0 +1,148 @@
+import EventLoop
+import HTTPServer
+import Octets
+import ServiceKit
+import Testing
+import TorrentWire
+
+@testable import Tracker
+
+/// A tracker in this process, with a clock that the test moves.
+final class TestTracker: Sendable {
+  let loop: EventLoop
+  let swarms: SwarmStore
+  let announcer: Announcer
+  let time = Lock<Int64>(1_000_000)
+
+  init(_ change: (inout TrackerSettings) -> Void = { _ in }) throws {
+    loop = try EventLoop.start(name: "tracker")
+    var settings = TrackerSettings()
+    change(&settings)
+    var generator = SeededGenerator(seed: 1)
+    swarms = SwarmStore(limits: settings.limits, using: &generator)
+    announcer = Announcer(
+      store: swarms, settings: settings, counters: TrackerCounters(Metrics()), chance: Chance(seed: 1),
+      now: { [time] in time.withLock { $0 } })
+  }
+
+  func announce(
+    _ number: Int, of hash: InfoHash, from source: IPAddress? = nil,
+    _ change: (inout AnnounceRequest) -> Void = { _ in }
+  ) throws -> AnnounceReply {
+    var request = AnnounceRequest(infoHash: hash, peerID: try Make.id(number), port: 6881)
+    request.left = 1
+    change(&request)
+    let source = source ?? Make.address(number).ip
+    return try announcer.answer(request, from: source, families: [true, false], at: .current)
+  }
+}
+
+@Suite struct AnnouncerTests {
+  @Test func aPeerIsToldWhatItHasToKnow() throws {
+    let tracker = try TestTracker()
+    let hash = try Make.hash(1)
+    _ = try tracker.announce(1, of: hash) { $0.left = 0 }
+    let reply = try tracker.announce(2, of: hash)
+    #expect(1620...1980 ~= reply.interval && reply.minInterval == 900)
+    #expect(reply.seeders == 1 && reply.leechers == 1 && reply.downloads == 0)
+    #expect(reply.peers == [.init(address: Make.address(1), id: try Make.id(1))])
+    #expect(reply.externalAddress == Make.address(2).ip && reply.trackerID?.count == 8)
+  }
+
+  @Test func askersAreToldNoMoreThanTheyWantOrMayHave() throws {
+    let tracker = try TestTracker()
+    let hash = try Make.hash(1)
+    for number in 1...250 { _ = try tracker.announce(number, of: hash) }
+    for (wanted, told) in [(nil, 50), (0, 0), (7, 7), (199, 199), (10_000, 200)] as [(Int?, Int)] {
+      #expect(try tracker.announce(1, of: hash) { $0.wanted = wanted }.peers.count == told)
+    }
+  }
+
+  /// Keyed by where it comes from: another id at the same place is the same peer.
+  @Test func aPeerIsItsAddress() throws {
+    let tracker = try TestTracker()
+    let hash = try Make.hash(1)
+    _ = try tracker.announce(1, of: hash)
+    let id = try Make.id(77)
+    #expect(try tracker.announce(1, of: hash) { $0.peerID = id }.leechers == 1)
+    #expect(try tracker.announce(1, of: hash) { $0.port = 7000 }.leechers == 2)
+    // Port 0 can't be called; it may ask.
+    let hidden = try tracker.announce(3, of: hash) { $0.port = 0 }
+    #expect(hidden.leechers == 2)
+  }
+
+  @Test func aClaimIsBelievedOnlyWhereTheOperatorSaysSo() throws {
+    let hash = try Make.hash(1)
+    let claimed = Make.address(99).ip
+    for believes in [false, true] {
+      let tracker = try TestTracker { $0.believesClaims = believes }
+      _ = try tracker.announce(1, of: hash) { $0.claimedAddress = claimed }
+      #expect(
+        tracker.swarms.torrent(hash, expired: 0)?.swarm.members.map(\.address.ip) == [
+          believes ? claimed : Make.address(1).ip
+        ])
+    }
+  }
+
+  @Test func whoIsQuietForTwoIntervalsIsGone() throws {
+    let tracker = try TestTracker()
+    let hash = try Make.hash(1)
+    _ = try tracker.announce(1, of: hash)
+    tracker.time.withLock { $0 += 3600 }
+    #expect(try tracker.announce(2, of: hash).leechers == 2)
+    tracker.time.withLock { $0 += 1 }
+    #expect(try tracker.announce(2, of: hash).leechers == 1)
+    tracker.time.withLock { $0 += 3601 }
+    #expect(tracker.announcer.scrape([hash]).map(\.leechers) == [0])
+  }
+
+  @Test func whatIsDeniedOrUnknownIsToldAsAFailure() throws {
+    let (one, other) = (try Make.hash(1), try Make.hash(2))
+    let open = try TestTracker()
+    open.swarms.set(one, .denied)
+    #expect(throws: TrackerFailure("this torrent is not allowed here", retry: .never)) { try open.announce(1, of: one) }
+    #expect(open.announcer.scrape([one, other]).isEmpty)
+    let listed = try TestTracker { $0.mode = .listed }
+    #expect(throws: TrackerFailure("this torrent is not registered here", retry: .minutes(30))) {
+      try listed.announce(1, of: one)
+    }
+    listed.swarms.set(one, .registered)
+    #expect(try listed.announce(1, of: one).leechers == 1)
+    listed.swarms.remove(one)
+    #expect(throws: TrackerFailure.self) { try listed.announce(1, of: one) }
+  }
+
+  @Test func anAddressMayAnnounceSoOften() throws {
+    let tracker = try TestTracker {
+      $0.limits.announcesPerAddress = 1
+      $0.limits.announceBurst = 3
+    }
+    let hash = try Make.hash(1)
+    for _ in 1...3 { _ = try tracker.announce(1, of: hash) }
+    #expect(throws: TrackerFailure.self) { for _ in 1...3 { _ = try tracker.announce(1, of: hash) } }
+    #expect(try tracker.announce(2, of: hash).leechers == 2)
+  }
+
+  @Test func intervalsGrowWithTheLoad() {
+    let meter = LoadMeter()
+    let start: UInt64 = 50_000_000_000
+    for _ in 1...300 { #expect(meter.note(at: Instant(nanoseconds: start)) == 0) }
+    #expect(meter.note(at: Instant(nanoseconds: start + 1_000_000_000)) == 300)
+    #expect(meter.note(at: Instant(nanoseconds: start + 2_000_000_000)) == 1)
+    #expect(meter.note(at: Instant(nanoseconds: start + 9_000_000_000)) == 0)
+  }
+}
+
+@Suite struct ConnectionIDTests {
+  @Test func anIdIsGoodForItsAddressAndAWhile() throws {
+    let ids = try ConnectionIDs()
+    let start = Instant(nanoseconds: 600_000_000_000)
+    let id = try ids.make(for: .loopbackV4, at: start)
+    for (seconds, isGood) in [(0, true), (59, true), (119, true), (120, false), (3600, false)] {
+      #expect(ids.isGood(id, for: .loopbackV4, at: start + .seconds(seconds)) == isGood)
+    }
+    #expect(!ids.isGood(id, for: .loopbackV6, at: start) && !ids.isGood(id &+ 1, for: .loopbackV4, at: start))
+    let others = try ConnectionIDs()
+    #expect(!others.isGood(id, for: .loopbackV4, at: start))
+  }
+}
