@@ -20,7 +20,10 @@ import ServiceKit
   @Option(help: "Address and port for announces by UDP; repeatable.")
   var udp: [SocketAddress] = []
 
-  @Option(help: "open: every torrent is tracked but the denied ones; listed: the registered ones alone.")
+  @Option(
+    help:
+      "open: every torrent is tracked but the denied ones; listed: the registered ones alone; private: those, for whoever has a key in the announce URL."
+  )
   var mode = TrackerSettings.Mode.open
 
   @Option(help: "Seconds between two announces of a peer.")
@@ -48,17 +51,21 @@ import ServiceKit
       for record in try await service.pool.run({ try kept.load() }) {
         swarms.set(record.hash, record.standing, downloads: record.downloads)
       }
+      let accounts = Accounts()
+      for key in try await service.pool.run({ try kept.loadKeys() }) { accounts.set(key.digest, key.key) }
       let clock = service.clock
       let announcer = Announcer(
-        store: swarms, settings: settings, counters: TrackerCounters(service.metrics), chance: service.chance,
+        store: swarms, accounts: accounts, settings: settings, counters: TrackerCounters(service.metrics),
+        chance: service.chance,
         now: { clock.now.seconds })
       try await listen(http, udp, announcer, service)
 
-      let upkeep = Upkeep(swarms, kept, clock: clock, limits: settings.limits, log: service.log, on: service.loop)
+      let upkeep = Upkeep(
+        swarms, accounts, kept, clock: clock, limits: settings.limits, log: service.log, on: service.loop)
       await upkeep.start()
       let access = service.access
       TrackerAPI(
-        swarms: swarms, store: kept, settings: settings, clock: clock, pool: service.pool,
+        swarms: swarms, accounts: accounts, store: kept, settings: settings, clock: clock, pool: service.pool,
         requireAdmin: { try access.requireAdmin($0) }
       ).addRoutes(to: service.router)
       service.metrics.gauge("tracker_torrents", help: "Torrents that are known.") { Double(swarms.counts.torrents) }
@@ -70,6 +77,7 @@ import ServiceKit
       service.onReset {
         try await kept.reset()
         swarms.removeAll()
+        accounts.removeAll()
       }
       service.onBackup { directory in
         await upkeep.flush()

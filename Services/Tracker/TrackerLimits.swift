@@ -13,6 +13,8 @@ struct TrackerLimits: Sendable {
   /// Peers of an answer where the client does not say how many it wants, and at most (BEP 3).
   var usualPeers = 50
   var mostPeers = 200
+  /// Keys of a user.
+  var keysPerUser = 100
   /// Torrents of an HTTP scrape.
   var scrape = 100
 

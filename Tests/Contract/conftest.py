@@ -39,10 +39,12 @@ def registrar(net):
 
 
 def tracker(net):
-    """One with a torrent that has a peer, of the hash that the contract's examples use."""
+    """One with a torrent that has a peer, of the hash that the contract's examples use, and a user with a key."""
     service = net.start("tracker", "tracker", 8060, "--http", f"{net.at('30.1')}:6969")
     hash = "2b8fe7f5a7e2a7e0f1b1c6b7b5f2a1a9f8e7d6c5"
     service.ask("POST", "/v1/torrents", json={"info_hash": hash, "name": "film.bin"})
+    service.ask("POST", "/v1/users", json={"name": "Alice"})
+    service.ask("POST", "/v1/users/1/keys", json={})
     quoted = "".join(f"%{hash[place:place + 2]}" for place in range(0, 40, 2))
     service.http.get(
         f"http://{net.at('30.1')}:6969/announce?info_hash={quoted}&peer_id=-NU0001-abcdefghijkl&port=6881&left=0", timeout=10)

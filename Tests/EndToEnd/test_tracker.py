@@ -123,6 +123,47 @@ def test_a_torrent_that_is_not_listed_fails_at_the_client(net, tracker, peers):
     eventually(lambda: told.extend(seeder.alerts()) or any("this torrent is not allowed here" in alert for alert in told))
 
 
+def test_a_private_tracker_knows_its_users_by_their_keys(net, tracker, peers):
+    service = tracker("--mode", "private")
+    names, keys = ["alice", "bob"], []
+    for number, name in enumerate(names, 1):
+        assert service.ask("POST", "/v1/users", json={"name": name})["id"] == number
+        keys.append(service.ask("POST", f"/v1/users/{number}/keys", json={}))
+    (seeder, leecher, stranger), url = peers(3), f"http://{net.at('30.1')}:6969"
+    original = content(seeder.folder / "film.bin", 2 * MIB)
+    first = torrent(original, url + keys[0]["announce_path"])
+    info_hash = str(libtorrent.torrent_info(libtorrent.bdecode(first)).info_hash())
+    service.ask("POST", "/v1/torrents", data=first, headers={"Content-Type": "application/x-bittorrent"})
+    seeder.add(first).wait()
+    # The same torrent with another user's URL, and by UDP, whose datagrams carry the URL's path (BEP 41).
+    leecher.add(torrent(original, url.replace("http", "udp") + keys[1]["announce_path"])).wait()
+    told = []
+    stranger.add(torrent(original, url + "/announce"))
+    eventually(lambda: told.extend(stranger.alerts()) or any("this tracker is private" in alert for alert in told))
+    for peer in [seeder, leecher]:
+        peer.announce()
+    eventually(lambda: service.ask("GET", "/v1/users/2"), lambda user: user["downloaded"] >= 2 * MIB)
+    eventually(lambda: service.ask("GET", "/v1/users/1"), lambda user: user["uploaded"] >= 2 * MIB)
+    assert service.ask("GET", "/v1/users/2")["ratio"] == 0
+    assert service.ask("GET", f"/v1/torrents/{info_hash}")["downloads"] == 1
+    service.ask("POST", "/v1/backup")
+    service.kill()
+    service.start()
+    assert [user["name"] for user in service.ask("GET", "/v1/users")["items"]] == names
+    assert service.ask("GET", "/v1/users/1")["uploaded"] >= 2 * MIB
+    service.ask("PATCH", f"/v1/users/1/keys/{keys[0]['id']}", json={"disabled": True})
+    told = []
+    eventually(lambda: seeder.announce() or told.extend(seeder.alerts()) or any("key" in a and "is disabled" in a for a in told))
+    # A key in time.
+    timed = service.ask("POST", "/v1/users/1/keys", json={"expires_in": 3600})
+    asked = requests.Session()
+    asked.trust_env = False
+    scrape = f"{url}{timed['announce_path'].replace('announce', 'scrape')}?info_hash=" + "%00" * 20
+    assert asked.get(scrape, timeout=10).content.startswith(b"d5:filesde")
+    service.ask("PUT", "/v1/clock", json={"offset_seconds": 3600})
+    assert b"has expired" in asked.get(scrape, timeout=10).content
+
+
 def test_malformed_announces_are_told_why_and_stop_nothing(net, tracker):
     service = tracker()
     door = f"http://{net.at('30.1')}:6969"

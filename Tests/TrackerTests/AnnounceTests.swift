@@ -11,6 +11,7 @@ import TorrentWire
 final class TestTracker: Sendable {
   let loop: EventLoop
   let swarms: SwarmStore
+  let accounts = Accounts()
   let announcer: Announcer
   let time = Lock<Int64>(1_000_000)
 
@@ -21,19 +22,20 @@ final class TestTracker: Sendable {
     var generator = SeededGenerator(seed: 1)
     swarms = SwarmStore(limits: settings.limits, using: &generator)
     announcer = Announcer(
-      store: swarms, settings: settings, counters: TrackerCounters(Metrics()), chance: Chance(seed: 1),
+      store: swarms, accounts: accounts, settings: settings, counters: TrackerCounters(Metrics()),
+      chance: Chance(seed: 1),
       now: { [time] in time.withLock { $0 } })
   }
 
   func announce(
-    _ number: Int, of hash: InfoHash, from source: IPAddress? = nil,
+    _ number: Int, of hash: InfoHash, key: [UInt8]? = nil, from source: IPAddress? = nil,
     _ change: (inout AnnounceRequest) -> Void = { _ in }
   ) throws -> AnnounceReply {
     var request = AnnounceRequest(infoHash: hash, peerID: try Make.id(number), port: 6881)
     request.left = 1
     change(&request)
     let source = source ?? Make.address(number).ip
-    return try announcer.answer(request, from: source, families: [true, false], at: .current)
+    return try announcer.answer(request, key: key, from: source, families: [true, false], at: .current)
   }
 }
 
@@ -121,6 +123,75 @@ final class TestTracker: Sendable {
     for _ in 1...3 { _ = try tracker.announce(1, of: hash) }
     #expect(throws: TrackerFailure.self) { for _ in 1...3 { _ = try tracker.announce(1, of: hash) } }
     #expect(try tracker.announce(2, of: hash).leechers == 2)
+  }
+
+  @Test func aPrivateTrackerAsksForAKey() throws {
+    let tracker = try TestTracker { $0.mode = .private }
+    let hash = try Make.hash(1)
+    tracker.swarms.set(hash, .registered)
+    let key = Array("good".utf8)
+    tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7, expiresAt: 1_000_100))
+    for (key, words) in [(nil, "this tracker is private"), (Array("bad".utf8), "is not known here")]
+      as [([UInt8]?, String)]
+    {
+      let failure = #expect(throws: TrackerFailure.self) { try tracker.announce(1, of: hash, key: key) }
+      #expect(failure?.description.contains(words) == true && failure?.retry == .never)
+    }
+    #expect(try tracker.announce(1, of: hash, key: key).leechers == 1)
+    // What is not registered is not tracked for anybody.
+    #expect(throws: TrackerFailure.self) { try tracker.announce(1, of: try Make.hash(2), key: key) }
+    tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7, expiresAt: 1_000_100, isDisabled: true))
+    #expect(throws: TrackerFailure("the key of this announce URL is disabled", retry: .never)) {
+      try tracker.announce(1, of: hash, key: key)
+    }
+    tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7, expiresAt: 1_000_100))
+    tracker.time.withLock { $0 = 1_000_100 }
+    #expect(throws: TrackerFailure("the key of this announce URL has expired", retry: .never)) {
+      try tracker.announce(1, of: hash, key: key)
+    }
+    tracker.accounts.remove(user: 7)
+    #expect(throws: TrackerFailure.self) { try tracker.announce(1, of: hash, key: key) }
+  }
+
+  @Test func whatAUserHasMovedIsCountedOnce() throws {
+    let tracker = try TestTracker { $0.mode = .private }
+    let (one, other) = (try Make.hash(1), try Make.hash(2))
+    for hash in [one, other] { tracker.swarms.set(hash, .registered) }
+    let key = Array("good".utf8)
+    tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7))
+    func moved(_ hash: InfoHash, _ uploaded: UInt64, _ downloaded: UInt64, _ event: AnnounceRequest.Event = .none)
+      throws
+    {
+      _ = try tracker.announce(1, of: hash, key: key) {
+        ($0.uploaded, $0.downloaded, $0.event) = (uploaded, downloaded, event)
+      }
+    }
+    try moved(one, 0, 0, .started)
+    try moved(one, 10, 100)
+    try moved(one, 10, 150, .completed)
+    try moved(other, 5, 0, .started)
+    try moved(one, 60, 150, .stopped)
+    #expect(tracker.accounts.unwritten(of: 7) == .init(uploaded: 65, downloaded: 150))
+    // A new session begins at nothing, and numbers that go back count for nothing.
+    try moved(one, 0, 0, .started)
+    try moved(one, 3, 0)
+    try moved(one, 1, 0)
+    #expect(tracker.accounts.takeUnwritten() == [7: .init(uploaded: 68, downloaded: 150)])
+    // One that is in the middle of its session, as after a restart of the tracker, has been counted before.
+    tracker.swarms.removeAll()
+    tracker.swarms.set(one, .registered)
+    try moved(one, 500, 500)
+    #expect(tracker.accounts.unwritten(of: 7) == .init())
+    try moved(one, 510, 500)
+    #expect(tracker.accounts.unwritten(of: 7) == .init(uploaded: 10))
+  }
+
+  @Test(arguments: [
+    ("/announce/abc", "abc"), ("/announce/abc?x=1", "abc"), ("/announce", nil), ("/announce/", nil), ("", nil),
+    ("/scrape/abc", nil), ("/announce/a/b", nil),
+  ])
+  func theKeyIsInThePath(path: String, key: String?) {
+    #expect(UDPAnnounce.key(in: Array(path.utf8)) == key.map { Array($0.utf8) })
   }
 
   @Test func intervalsGrowWithTheLoad() {

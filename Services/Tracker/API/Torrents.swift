@@ -63,11 +63,8 @@ extension TrackerAPI {
       throw Problem(415, "The body must be application/x-bittorrent or application/json, and Content-Type must say so.")
     }
     let standing: SwarmStore.Standing = isDenied ? .denied : .registered
-    let record: TrackerStore.Record
-    do {
-      record = try await store.add(hash, standing, name: name, length: length, at: clock.now.seconds)
-    } catch TrackerStore.Failure.exists {
-      throw Problem(409, "The torrent \(hash) is here already.")
+    let record = try await asking {
+      try await store.add(hash, standing, name: name, length: length, at: clock.now.seconds)
     }
     swarms.set(hash, standing)
     return try shown(hash, record, status: .created).with("location", "/v1/torrents/\(hash)")
@@ -82,7 +79,7 @@ extension TrackerAPI {
     let hash = try request.infoHash()
     let change = try await request.checked(TorrentChange.self)
     let standing: SwarmStore.Standing = change.denied ? .denied : .registered
-    let record = try await asking(hash) { try await store.set(hash, standing, demand: demand(request)) }
+    let record = try await asking { try await store.set(hash, standing, demand: demand(request)) }
     swarms.set(hash, standing)
     return try shown(hash, record)
   }
@@ -92,24 +89,12 @@ extension TrackerAPI {
     let hash = try request.infoHash()
     let isKnown = swarms.standing(hash) != nil
     do {
-      try await asking(hash) { try await store.remove(hash, demand: demand(request)) }
+      try await asking { try await store.remove(hash, demand: demand(request)) }
     } catch let problem as Problem where problem.status == 404 && isKnown {
       // Only its peers know of it.
     }
     swarms.remove(hash)
     return .empty()
-  }
-
-  private func asking<Value>(_ hash: InfoHash, _ body: () async throws -> Value) async throws -> Value {
-    do {
-      return try await body()
-    } catch let failure as TrackerStore.Failure {
-      switch failure {
-      case .noSuchTorrent: throw Problem.notFound("torrent \(hash)")
-      case .stale: throw Problem(412, "It was changed since; read it again.")
-      case .exists: throw Problem(409, "The torrent \(hash) is here already.")
-      }
-    }
   }
 
   private func demand(_ request: Request) -> @Sendable (TrackerStore.Record) throws -> Void {

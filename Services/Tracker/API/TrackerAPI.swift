@@ -8,6 +8,7 @@ import TorrentWire
 /// The REST side of the tracker (openapi/tracker.yaml): every route stands here, its handler in the file of its resource.
 struct TrackerAPI: Sendable {
   let swarms: SwarmStore
+  let accounts: Accounts
   let store: TrackerStore
   let settings: TrackerSettings
   let clock: WorldClock
@@ -34,6 +35,15 @@ struct TrackerAPI: Sendable {
     on(.delete, "/v1/torrents/{info_hash}", deleteTorrent)
     on(.get, "/v1/torrents/{info_hash}/peers", listPeers, query: ["limit", "cursor"])
     on(.get, "/v1/totals", getTotals)
+
+    on(.get, "/v1/users", listUsers, query: ["limit", "cursor"])
+    on(.post, "/v1/users", addUser)
+    on(.get, "/v1/users/{user}", getUser)
+    on(.delete, "/v1/users/{user}", deleteUser)
+    on(.get, "/v1/users/{user}/keys", listKeys)
+    on(.post, "/v1/users/{user}/keys", addKey)
+    on(.patch, "/v1/users/{user}/keys/{key}", changeKey)
+    on(.delete, "/v1/users/{user}/keys/{key}", deleteKey)
   }
 
   /// Who was not heard of since then is gone.
@@ -53,6 +63,22 @@ private struct TotalsView: Encodable {
   var mode: String
 }
 
+/// Runs what asks the store, with its refusals as problems.
+func asking<Value>(_ body: () async throws -> Value) async throws -> Value {
+  do {
+    return try await body()
+  } catch let failure as TrackerStore.Failure {
+    throw switch failure {
+    case .exists: Problem(409, "It is here already.")
+    case .noSuchTorrent: Problem.notFound("such torrent")
+    case .noSuchUser: Problem.notFound("such user")
+    case .noSuchKey: Problem.notFound("such key")
+    case .tooManyKeys: Problem(409, "The user has as many keys as a user may have; delete one first.")
+    case .stale: Problem(412, "It was changed since; read it again.")
+    }
+  }
+}
+
 /// A page of a list.
 struct Page<Item: Encodable>: Encodable {
   var items: [Item]
@@ -66,6 +92,15 @@ extension Request {
       throw Problem(400, "limit is a number from 1 to 1000.", field: "limit")
     }
     return limit
+  }
+
+  /// The number of a user or a key in the path.
+  func number(_ name: String) throws(Problem) -> Int64 {
+    let text = parameter(name)
+    guard text.utf8.count <= 15, let number = Array(text.utf8).parsedDecimal(as: Int64.self), number > 0 else {
+      throw Problem.notFound("\(name) \(text)")
+    }
+    return number
   }
 
   /// The torrent of the path.

@@ -12,6 +12,8 @@ struct TrackerSettings: Sendable {
     case open
     /// The registered ones alone.
     case listed
+    /// The registered ones, for those whose announce URL has a key (`/announce/KEY`).
+    case `private`
   }
 
   var mode = Mode.open
@@ -25,6 +27,7 @@ struct TrackerSettings: Sendable {
 /// Answers announces and scrapes, whatever protocol they come by.
 struct Announcer: Sendable {
   let store: SwarmStore
+  let accounts: Accounts
   let settings: TrackerSettings
   let counters: TrackerCounters
   /// Seconds of the world's clock.
@@ -36,10 +39,11 @@ struct Announcer: Sendable {
   private let chance: Chance
 
   init(
-    store: SwarmStore, settings: TrackerSettings, counters: TrackerCounters, chance: Chance,
+    store: SwarmStore, accounts: Accounts, settings: TrackerSettings, counters: TrackerCounters, chance: Chance,
     now: @escaping @Sendable () -> Int64
   ) {
     self.store = store
+    self.accounts = accounts
     self.settings = settings
     self.counters = counters
     self.chance = chance
@@ -51,26 +55,28 @@ struct Announcer: Sendable {
   }
 
   /// - Parameters:
+  ///   - key: of the announce URL.
   ///   - source: where it came from, which is where the peer is.
   ///   - families: which addresses the answer has room for; true is IPv4. In the order in which they are wanted.
   /// - Throws: what the client is told.
   func answer(
-    _ request: AnnounceRequest, from source: IPAddress, families: [Bool], at moment: Instant
+    _ request: AnnounceRequest, key: [UInt8]? = nil, from source: IPAddress, families: [Bool], at moment: Instant
   ) throws(TrackerFailure) -> AnnounceReply {
     counters.announces.add()
     guard pace.take(source, at: moment) == nil else {
       throw refused(TrackerFailure("too many announces come from your address", retry: .minutes(1)))
     }
+    let time = now()
+    let user = try user(of: key, at: time)
     try requireTracked(request.infoHash)
     let limits = settings.limits
-    let time = now()
     let rate = load.note(at: moment)
     let interval = limits.interval * max(1, rate / limits.easyRate)
     let address = settings.believesClaims ? request.claimedAddress ?? source : source
     let member = Member(
       address: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
       identity: request.key.map { Identity(id: request.peerID, key: $0) }, uploaded: request.uploaded,
-      downloaded: request.downloaded, left: request.left, seen: time)
+      downloaded: request.downloaded, left: request.left, user: user, seen: time)
     let outcome = store.announce(
       member, of: request.infoHash, isStopped: request.event == .stopped || request.port == 0,
       hasCompleted: request.event == .completed,
@@ -79,6 +85,7 @@ struct Announcer: Sendable {
     guard let outcome else {
       throw refused(TrackerFailure("this tracker has no room for another torrent", retry: .minutes(30)))
     }
+    if let user { accounts.note(user, member, before: outcome.before, isStarted: request.event == .started) }
     var random = chance
     var reply = AnnounceReply(
       interval: interval + Int.random(in: -interval / 10...interval / 10, using: &random), seeders: outcome.seeders,
@@ -108,6 +115,20 @@ struct Announcer: Sendable {
     case .unlisted: settings.mode == .open
     case .registered: true
     case .denied: false
+    }
+  }
+
+  /// Whose key came, where one is asked for.
+  func user(of key: [UInt8]?, at time: Int64) throws(TrackerFailure) -> Int64? {
+    guard settings.mode == .private else { return nil }
+    guard let key, let digest = try? Secrets.digest(key) else {
+      throw refused(
+        TrackerFailure("this tracker is private: your announce URL has to end with your key", retry: .never))
+    }
+    do throws(TrackerFailure) {
+      return try accounts.user(of: digest, at: time)
+    } catch {
+      throw refused(error)
     }
   }
 

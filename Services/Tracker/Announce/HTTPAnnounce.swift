@@ -9,8 +9,8 @@ struct HTTPAnnounce: Sendable {
   let announcer: Announcer
 
   func addRoutes(to router: Router) {
-    router.get("/announce") { answer($0) }
-    router.get("/scrape") { scrape($0) }
+    for pattern in ["/announce", "/announce/{key}"] { router.get(pattern) { answer($0) } }
+    for pattern in ["/scrape", "/scrape/{key}"] { router.get(pattern) { scrape($0) } }
   }
 
   private func answer(_ request: Request) -> Response {
@@ -18,7 +18,8 @@ struct HTTPAnnounce: Sendable {
       let announce = try AnnounceRequest(query: request.head.queryOctets)
       let source = source(of: request)
       let reply = try announcer.answer(
-        announce, from: source, families: source.isV4 ? [true, false] : [false, true], at: request.loop.now)
+        announce, key: key(request), from: source, families: source.isV4 ? [true, false] : [false, true],
+        at: request.loop.now)
       let form: AnnounceReply.Form =
         announce.wantsDictionaries ? .dictionaries(withIDs: !announce.leavesOutIDs) : .compact
       return bencoded(reply.encoded(form))
@@ -30,11 +31,17 @@ struct HTTPAnnounce: Sendable {
   private func scrape(_ request: Request) -> Response {
     let limits = announcer.settings.limits
     do throws(TrackerFailure) {
+      _ = try announcer.user(of: key(request), at: announcer.now())
       let hashes = try ScrapeRequest.infoHashes(query: request.head.queryOctets, limit: limits.scrape)
       return bencoded(ScrapeReply.encode(announcer.scrape(hashes), minInterval: limits.interval / 2))
     } catch {
       return bencoded(error.encoded)
     }
+  }
+
+  private func key(_ request: Request) -> [UInt8]? {
+    let key = request.parameter("key")
+    return key.isEmpty ? nil : Array(key.utf8)
   }
 
   private func bencoded(_ octets: [UInt8]) -> Response { .octets(octets, type: "text/plain") }

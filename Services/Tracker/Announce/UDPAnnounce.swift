@@ -50,10 +50,11 @@ actor UDPAnnounce: DatagramOwner {
     case .connect:
       guard let id = try? connections.make(for: source, at: now) else { return }
       UDPTracker.encode(.connect(connection: id), transaction: transaction, into: &output)
-    case .announce(let id, let announce, _):
+    case .announce(let id, let announce, let path):
       guard connections.isGood(id, for: source, at: now) else { return }
       do throws(TrackerFailure) {
-        var reply = try announcer.answer(announce, from: source, families: [hasV4Addresses], at: now)
+        var reply = try announcer.answer(
+          announce, key: UDPAnnounce.key(in: path), from: source, families: [hasV4Addresses], at: now)
         // At the datagram's end, rather than in two pieces on their way.
         reply.peers = Array(reply.peers.prefix(hasV4Addresses ? UDPAnnounce.v4Peers : UDPAnnounce.v6Peers))
         UDPTracker.encode(.announce(reply), transaction: transaction, into: &output)
@@ -72,6 +73,12 @@ actor UDPAnnounce: DatagramOwner {
       }
       UDPTracker.encode(.scrape(counts), transaction: transaction, into: &output)
     }
+  }
+
+  /// The key in the path of the announce URL, `/announce/KEY` (BEP 41).
+  static func key(in path: [UInt8]) -> [UInt8]? {
+    let parts = path.prefix { $0 != 0x3F }.split(separator: 0x2F)
+    return parts.count == 2 && parts[0].elementsEqual("announce".utf8) ? Array(parts[1]) : nil
   }
 
   /// As many as fit a datagram of 1,400 octets.

@@ -19,7 +19,7 @@ final class TrackerStore: Sendable {
   }
 
   enum Failure: Error, Equatable {
-    case exists, noSuchTorrent, stale
+    case exists, noSuchTorrent, noSuchUser, noSuchKey, tooManyKeys, stale
   }
 
   let database: Database
@@ -39,6 +39,20 @@ final class TrackerStore: Sendable {
         downloads BIGINT NOT NULL DEFAULT 0,
         revision BIGINT NOT NULL DEFAULT 1
       ) WITHOUT ROWID;
+      CREATE TABLE user (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        created_at BIGINT NOT NULL,
+        uploaded BIGINT NOT NULL DEFAULT 0,
+        downloaded BIGINT NOT NULL DEFAULT 0);
+      CREATE TABLE announce_key (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        digest BLOB NOT NULL UNIQUE,
+        user BIGINT NOT NULL REFERENCES user (id),
+        created_at BIGINT NOT NULL,
+        expires_at BIGINT,
+        disabled INTEGER NOT NULL DEFAULT 0);
+      CREATE INDEX announce_key_user ON announce_key (user);
       """)
   ]
 
@@ -129,6 +143,9 @@ final class TrackerStore: Sendable {
   }
 
   func reset() async throws {
-    try await database.write(.removal) { try $0.run("DELETE FROM torrent") }
+    try await database.write(.removal) { connection in
+      for table in ["torrent", "announce_key", "user"] { try connection.run("DELETE FROM \(table)") }
+      try connection.run("DELETE FROM sqlite_sequence")
+    }
   }
 }

@@ -7,6 +7,7 @@ actor Upkeep {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private let store: SwarmStore
+  private let accounts: Accounts
   private let kept: TrackerStore
   private let clock: WorldClock
   private let limits: TrackerLimits
@@ -16,9 +17,11 @@ actor Upkeep {
   private static let pause = Duration.seconds(2)
 
   init(
-    _ store: SwarmStore, _ kept: TrackerStore, clock: WorldClock, limits: TrackerLimits, log: Logger, on loop: EventLoop
+    _ store: SwarmStore, _ accounts: Accounts, _ kept: TrackerStore, clock: WorldClock, limits: TrackerLimits,
+    log: Logger, on loop: EventLoop
   ) {
     self.store = store
+    self.accounts = accounts
     self.kept = kept
     self.clock = clock
     self.limits = limits
@@ -43,15 +46,24 @@ actor Upkeep {
 
   private func writeAgain() { if !isStopped { write() } }
 
-  /// Writes down what was completed since the last time.
+  /// Writes down what was completed and moved since the last time.
   func flush() async {
-    let downloads = store.takeUnwritten()
-    if downloads.isEmpty { return }
-    do {
-      try await kept.keep(downloads)
-    } catch {
-      store.markUnwritten(downloads.map(\.hash))
-      log.error("downloads could not be written down", metadata: ["reason": "\(error)"])
+    let (downloads, amounts) = (store.takeUnwritten(), accounts.takeUnwritten())
+    if !downloads.isEmpty {
+      do {
+        try await kept.keep(downloads)
+      } catch {
+        store.markUnwritten(downloads.map(\.hash))
+        log.error("downloads could not be written down", metadata: ["reason": "\(error)"])
+      }
+    }
+    if !amounts.isEmpty {
+      do {
+        try await kept.keep(amounts)
+      } catch {
+        accounts.putBack(amounts)
+        log.error("what users have moved could not be written down", metadata: ["reason": "\(error)"])
+      }
     }
   }
 

@@ -11,6 +11,8 @@ struct Member: Sendable, Equatable {
   var downloaded: UInt64
   /// Octets it lacks; nil where it does not know.
   var left: UInt64?
+  /// Whose key it announced with.
+  var user: Int64?
   /// When it was heard of last: seconds of the world's clock.
   var seen: Int64
   /// It was counted among the downloads.

@@ -1,0 +1,89 @@
+import EventLoop
+import TorrentWire
+
+/// Who may announce where keys are asked for, and what each has given and taken. Every announce asks here, so it is in memory; the
+/// totals are written down by batches.
+final class Accounts: Sendable {
+  /// What is known of a key. Only its digest is kept: who reads the database can't announce with it.
+  struct Key: Sendable, Equatable {
+    var user: Int64
+    /// Seconds of the world's clock.
+    var expiresAt: Int64?
+    var isDisabled = false
+  }
+
+  struct Amounts: Sendable, Equatable {
+    var uploaded: UInt64 = 0
+    var downloaded: UInt64 = 0
+
+    static func + (one: Amounts, other: Amounts) -> Amounts {
+      Amounts(uploaded: one.uploaded &+ other.uploaded, downloaded: one.downloaded &+ other.downloaded)
+    }
+  }
+
+  private struct State {
+    var keys: [[UInt8]: Key] = [:]
+    /// What is not written down yet.
+    var unwritten: [Int64: Amounts] = [:]
+  }
+
+  private let state = Lock(State())
+
+  func set(_ digest: [UInt8], _ key: Key?) { state.withLock { $0.keys[digest] = key } }
+
+  /// Takes away all keys of a user.
+  func remove(user: Int64) {
+    state.withLock { state in
+      state.keys = state.keys.filter { $0.value.user != user }
+      state.unwritten[user] = nil
+    }
+  }
+
+  func removeAll() { state.withLock { $0 = State() } }
+
+  /// Whose key it is.
+  /// - Throws: what the client is told.
+  func user(of digest: [UInt8], at time: Int64) throws(TrackerFailure) -> Int64 {
+    guard let key = state.withLock({ $0.keys[digest] }) else {
+      throw TrackerFailure("the key of this announce URL is not known here", retry: .never)
+    }
+    if key.isDisabled { throw TrackerFailure("the key of this announce URL is disabled", retry: .never) }
+    if let end = key.expiresAt, end <= time {
+      throw TrackerFailure("the key of this announce URL has expired", retry: .never)
+    }
+    return key.user
+  }
+
+  /// Counts what a peer has moved since its last announce.
+  ///
+  /// A client's numbers begin with its `started`. Of one that is here for the first time without it, as after a restart of the tracker,
+  /// it can't be told what was counted already: that interval is lost, rather than the whole session counted twice.
+  func note(_ user: Int64, _ member: Member, before: Member?, isStarted: Bool) {
+    var known = Amounts()
+    if let before, before.id == member.id, before.user == user {
+      known = Amounts(uploaded: before.uploaded, downloaded: before.downloaded)
+    } else if !isStarted {
+      return
+    }
+    let moved = Amounts(
+      uploaded: member.uploaded - min(known.uploaded, member.uploaded),
+      downloaded: member.downloaded - min(known.downloaded, member.downloaded))
+    guard moved != Amounts() else { return }
+    state.withLock { $0.unwritten[user, default: Amounts()] = $0.unwritten[user, default: Amounts()] + moved }
+  }
+
+  func unwritten(of user: Int64) -> Amounts { state.withLock { $0.unwritten[user] ?? Amounts() } }
+
+  /// What was counted since the last call.
+  func takeUnwritten() -> [Int64: Amounts] {
+    state.withLock { state in
+      defer { state.unwritten = [:] }
+      return state.unwritten
+    }
+  }
+
+  /// Those could not be written down.
+  func putBack(_ amounts: [Int64: Amounts]) {
+    state.withLock { $0.unwritten.merge(amounts) { $0 + $1 } }
+  }
+}
