@@ -29,6 +29,9 @@ import ServiceKit
   @Option(help: "Seconds between two announces of a peer.")
   var interval = TrackerLimits().interval
 
+  @Option(help: "Announces a second of an address; more may come at once for a while.")
+  var announcesPerAddress = TrackerLimits().announcesPerAddress
+
   @Flag(help: "Believe the address that a peer claims with ip=, instead of the one it comes from.")
   var believeClaims = false
 
@@ -37,12 +40,17 @@ import ServiceKit
 
   func check() throws {
     guard 10...86_400 ~= interval else { throw ValidationError("--interval must be 10 to 86400") }
+    guard 1...10_000_000 ~= announcesPerAddress else {
+      throw ValidationError("--announces-per-address must be 1 to 10000000")
+    }
   }
 
   func run() throws {
     let (http, udp) = (http, udp)
     var settings = TrackerSettings(mode: mode, believesClaims: believeClaims, proxies: proxy)
     settings.limits.interval = interval
+    settings.limits.announceBurst = max(settings.limits.announceBurst, announcesPerAddress)
+    settings.limits.announcesPerAddress = announcesPerAddress
     try Service.run("tracker", common) { [settings] service in
       let path = try service.dataDirectory().file("tracker.sqlite")
       let kept = try await service.pool.run { try TrackerStore(path: path) }

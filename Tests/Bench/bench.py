@@ -1,7 +1,7 @@
 """Measures each service beside its peers from Debian, in one run on the same cores: medians of alternating rounds.
 
 `make bench` prints a table, writes .build/bench.json, and, when all of it was measured, puts it between the README's markers.
-`python3 Tests/Bench/bench.py --short [http dns resolver smtp idle world]` is quick and leaves the README alone.
+`python3 Tests/Bench/bench.py --short [http dns resolver smtp tracker idle world]` is quick and leaves the README alone.
 """
 import argparse
 import json
@@ -16,6 +16,7 @@ import tempfile
 import time
 import urllib.request
 
+import announces
 import peers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -100,7 +101,7 @@ class Bench:
         """On what machine and against which versions."""
         processor = re.search(r"model name\s*: (.*)", pathlib.Path("/proc/cpuinfo").read_text())
         packages = subprocess.run(
-            ["dpkg-query", "--show", "--showformat", "${Package} ${Version}, ", "nginx-light", "nsd", "knot", "unbound", "postfix"],
+            ["dpkg-query", "--show", "--showformat", "${Package} ${Version}, ", "nginx-light", "nsd", "knot", "unbound", "postfix", "opentracker"],
             capture_output=True, text=True).stdout
         return (f"Measured on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {processor[1] if processor else 'a machine'}, "
                 f"{self.rounds} rounds of {self.seconds} s: {packages.rstrip(', ')}.")
@@ -244,14 +245,48 @@ request = function() return batch end
                  "≥ 3×", lambda r: r >= 3)
         self.end(ours, postfix)
 
+    # Tracker
+
+    def tracker(self):
+        ours = self.ours(
+            "tracker", "tracker", 18060, "--http", "127.0.0.1:16969", "--udp", "127.0.0.1:16969", "--mode", "listed",
+            "--announces-per-address", "1000000")
+        for hash in announces.HASHES:
+            call("http://127.0.0.1:18060/v1/torrents", "POST", {"info_hash": hash.hex()})
+        other = self.keep(peers.opentracker(self.folder("opentracker"), 16970, announces.HASHES))
+        ports = {"ours": 16969, "opentracker": 16970}
+
+        def cost(rate):
+            def measure(side):
+                command = ["taskset", "-c", peers.LOAD_CORE, sys.executable, ROOT / "Tests/Bench/announces.py"]
+                before = side.cpu()
+                text = subprocess.run(
+                    list(map(str, [*command, ports[side.name], rate, self.seconds])), check=True, capture_output=True, text=True).stdout
+                sent, answered, octets = map(int, text.split())
+                if answered < 0.98 * sent or octets < 100 * answered:
+                    raise RuntimeError(f"{side.name} lost announces or told of nobody: {text}")
+                return (side.cpu() - before) / answered * 1e6
+            return measure
+
+        for side in [ours, other]:
+            # Everybody is in the swarms before it is measured.
+            cost(20000)(side)
+        used = self.alternate([ours, other], cost(20000))
+        self.row("tracker, UDP, CPU an announce at 20,000 a second", "µs", used["ours"], "opentracker", used["opentracker"],
+                 "≤ 1.0×", lambda r: r <= 1)
+        full = self.alternate([ours, other], cost(0))
+        self.row("the same at full speed", "µs", full["ours"], "opentracker", full["opentracker"], "(told beside)", lambda r: r <= 1)
+        self.end(ours, other)
+
     # Idle memory and a world's start
 
     def idle(self):
         for number, (name, flags) in enumerate([
             ("nameserver", ["--dns", "127.0.0.1:15320"]), ("resolver", ["--dns", "127.0.0.1:15321", "--root-hint", "127.0.0.1"]), ("registrar", []),
+            ("tracker", ["--http", "127.0.0.1:15330", "--udp", "127.0.0.1:15330"]),
             ("mail", ["--hostname", "x.example", "--domain", "x.example", "--smtp", "127.0.0.1:12530"]),
         ]):
-            one = self.ours(name, f"idle-{name}", 18060 + number, *flags)
+            one = self.ours(name, f"idle-{name}", 18070 + number, *flags)
             time.sleep(1)
             self.row(f"{name}, idle, anonymous memory", "MiB", one.anonymous(), "", None, "< 8", lambda value: value < 8)
             self.end(one)
@@ -268,7 +303,7 @@ request = function() return batch end
 
 
 def main():
-    parts = ["http", "dns", "resolver", "smtp", "idle", "world"]
+    parts = ["http", "dns", "resolver", "smtp", "tracker", "idle", "world"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true")
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts))

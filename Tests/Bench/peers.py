@@ -113,6 +113,15 @@ zone:
     return Peer("NSD", ["nsd", "-d", "-c", directory / "nsd.conf"], ("127.0.0.1", port), directory)
 
 
+def opentracker(directory, port, hashes):
+    # Debian's tracks what is listed, from a file within the folder that it goes into; and it does not stay root.
+    (directory / "list").write_text("".join(f"{hash.hex()}\n" for hash in hashes))
+    os.chmod(directory, 0o777)
+    return Peer(
+        "opentracker", ["opentracker", "-i", "127.0.0.1", "-p", port, "-P", port, "-d", directory, "-u", "nobody", "-w", "list"],
+        ("127.0.0.1", port), directory)
+
+
 def knot(directory, port, zone):
     (directory / "zone").write_text(zone)
     (directory / "knot.conf").write_text(f"""
