@@ -24,7 +24,7 @@ enum Make {
   ) throws -> Member {
     let id = try id(number)
     return Member(
-      address: address ?? Self.address(number), id: id, identity: key.map { Identity(id: id, key: $0) }, uploaded: 0,
+      at: address ?? Self.address(number), id: id, identity: key.map { Identity(id: id, key: $0) }, uploaded: 0,
       downloaded: 0, left: left, seen: seen)
   }
 }

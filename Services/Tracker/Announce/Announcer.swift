@@ -36,7 +36,6 @@ struct Announcer: Sendable {
   let trackerID: [UInt8]
   private let pace: RateLimit
   private let load = LoadMeter()
-  private let chance: Chance
 
   init(
     store: SwarmStore, accounts: Accounts, settings: TrackerSettings, counters: TrackerCounters, chance: Chance,
@@ -46,7 +45,6 @@ struct Announcer: Sendable {
     self.accounts = accounts
     self.settings = settings
     self.counters = counters
-    self.chance = chance
     self.now = now
     var chance = chance
     trackerID = Array(Hex.encode((0..<4).map { _ in UInt8.random(in: .min ... .max, using: &chance) }).utf8)
@@ -74,7 +72,7 @@ struct Announcer: Sendable {
     let interval = limits.interval * max(1, rate / limits.easyRate)
     let address = settings.believesClaims ? request.claimedAddress ?? source : source
     let member = Member(
-      address: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
+      at: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
       identity: request.key.map { Identity(id: request.peerID, key: $0) }, uploaded: request.uploaded,
       downloaded: request.downloaded, left: request.left, user: user, seen: time)
     let outcome = store.announce(
@@ -86,9 +84,8 @@ struct Announcer: Sendable {
       throw refused(TrackerFailure("this tracker has no room for another torrent", retry: .minutes(30)))
     }
     if let user { accounts.note(user, member, before: outcome.before, isStarted: request.event == .started) }
-    var random = chance
     var reply = AnnounceReply(
-      interval: interval + Int.random(in: -interval / 10...interval / 10, using: &random), seeders: outcome.seeders,
+      interval: interval - interval / 10 + Int(outcome.random % UInt64(interval / 5 + 1)), seeders: outcome.seeders,
       leechers: outcome.leechers)
     reply.minInterval = interval / 2
     reply.downloads = outcome.downloads

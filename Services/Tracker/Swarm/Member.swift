@@ -1,9 +1,11 @@
 import Octets
 import TorrentWire
 
-/// A peer of a torrent as the tracker knows it: at one address and port, whatever it calls itself.
+/// A peer of a torrent as the tracker knows it: at one address and port, whatever it calls itself. It holds no object, since a choice
+/// copies as many as it brings.
 struct Member: Sendable, Equatable {
   let address: SocketAddress
+  let scope: Scope
   var id: PeerID
   /// The same at the other addresses of the same client; nil where it gave no key.
   var identity: Identity?
@@ -19,13 +21,33 @@ struct Member: Sendable, Equatable {
   var hasCompleted = false
 
   var isSeeder: Bool { left == 0 }
-  var scope: Scope { Scope(address.ip) }
+
+  init(
+    at address: SocketAddress, id: PeerID, identity: Identity?, uploaded: UInt64, downloaded: UInt64, left: UInt64?,
+    user: Int64? = nil, seen: Int64
+  ) {
+    self.address = address
+    scope = Scope(address.ip)
+    self.id = id
+    self.identity = identity
+    self.uploaded = uploaded
+    self.downloaded = downloaded
+    self.left = left
+    self.user = user
+    self.seen = seen
+  }
 }
 
-/// A client by its id and key, wherever it comes from (BEP 7).
+/// A client by its id and key, wherever it comes from (BEP 7): their hash under the secret of this process, which is as good as both.
 struct Identity: Hashable, Sendable {
-  let id: PeerID
-  let key: [UInt8]
+  private let hash: Int
+
+  init(id: PeerID, key: [UInt8]) {
+    var hasher = Hasher()
+    hasher.combine(id)
+    hasher.combine(key)
+    hash = hasher.finalize()
+  }
 }
 
 /// From where an address can be reached. Who is outside is not told of what it can't reach: a machine's own peers are told to that

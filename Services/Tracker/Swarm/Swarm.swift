@@ -53,15 +53,22 @@ struct Swarm: Sendable {
   @discardableResult
   mutating func update(_ member: Member, hasCompleted: Bool) -> Member? {
     var member = member
-    let old = remove(member.address)
+    let old = self.member(at: member.address)
     member.hasCompleted = old?.hasCompleted ?? false
+    let isAlike = old?.isSeeder == member.isSeeder && old?.identity == member.identity
     // A peer that says so twice has completed it once, and so has one that says so at two addresses.
     if hasCompleted, member.isSeeder, !member.hasCompleted {
       member.hasCompleted = true
-      let isTwin = member.identity.map { (selves[true]?[$0] ?? 0) > 0 } ?? false
-      if !isTwin { downloads += 1 }
+      let seeders = member.identity.map { selves[true]?[$0] ?? 0 } ?? 0
+      if seeders == (isAlike && member.identity != nil ? 1 : 0) { downloads += 1 }
     }
-    insert(member)
+    // Most announces say the same as the one before.
+    if isAlike, let place = places[member.address] {
+      groups[place.group.rawValue][place.index] = member
+    } else {
+      remove(member.address)
+      insert(member)
+    }
     oldest = min(oldest, member.seen)
     touched = max(touched, member.seen)
     return old
@@ -161,14 +168,16 @@ struct Scatter: Sequence, IteratorProtocol {
     position = Int.random(in: 0..<Swift.max(1, count), using: &generator)
     var step = Int.random(in: 1...Swift.max(1, count - 1), using: &generator)
     while Scatter.divisor(step, count) != 1 { step += 1 }
-    self.step = step
+    self.step = step % Swift.max(1, count)
   }
 
   mutating func next() -> Int? {
     guard left > 0 else { return nil }
     left -= 1
-    defer { position = (position + step) % count }
-    return position
+    let here = position
+    position += step
+    if position >= count { position -= count }
+    return here
   }
 
   private static func divisor(_ one: Int, _ other: Int) -> Int {

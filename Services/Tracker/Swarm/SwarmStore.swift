@@ -107,6 +107,8 @@ final class SwarmStore: Sendable {
     var leechers: Int
     var downloads: Int
     var chosen: [Member]
+    /// For what is to differ from announce to announce.
+    var random: UInt64
   }
 
   /// Takes in what a peer says and chooses whom it is told of, in one look.
@@ -140,7 +142,8 @@ final class SwarmStore: Sendable {
       let chosen = isStopped ? [] : swarm.choose(wanted, for: member, families: families, using: &shard.random)
       return (
         Outcome(
-          before: before, seeders: swarm.seeders, leechers: swarm.leechers, downloads: swarm.downloads, chosen: chosen),
+          before: before, seeders: swarm.seeders, leechers: swarm.leechers, downloads: swarm.downloads, chosen: chosen,
+          random: shard.random.next()),
         swarm.count - count
       )
     }
@@ -151,12 +154,14 @@ final class SwarmStore: Sendable {
     _ hash: InfoHash, makes: Bool, _ body: (inout Torrent, inout Shard) -> (Value, Int)
   ) -> Value? {
     let changed: (value: Value, isNew: Bool, peers: Int)? = shard(of: hash).withLock { shard in
-      let known = shard.torrents.removeValue(forKey: hash)
-      guard known != nil || makes else { return nil }
-      var torrent = known ?? Torrent()
+      // It is taken out and put back: a change of a copy would copy all of its peers.
+      let place = shard.torrents.index(forKey: hash)
+      guard place != nil || makes else { return nil }
+      var torrent = Torrent()
+      if let place { swap(&torrent, &shard.torrents.values[place]) }
       let (value, peers) = body(&torrent, &shard)
       shard.torrents[hash] = torrent
-      return (value, known == nil, peers)
+      return (value, place == nil, peers)
     }
     guard let changed else { return nil }
     if changed.isNew || changed.peers != 0 {
