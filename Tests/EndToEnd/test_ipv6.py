@@ -2,6 +2,7 @@
 import poplib
 import smtplib
 import socket
+import struct
 
 import pytest
 from harness import Service, run
@@ -77,3 +78,40 @@ def test_registrar(start):
         "name": "six.com", "years": 1, "name_servers": [{"name": "ns.six.com", "addresses": ["2001:db8::53"]}]})
     assert made["status"] == "active"
     assert "2001:db8::53" in run("dig", "@::1", "-p", dns, "+norecurse", "six.com", "NS")
+
+
+def test_tracker(start):
+    door, announce = free_ports(2)
+    service = start(
+        "tracker", door, "--http", f"[::1]:{announce}", "--http", f"127.0.0.1:{announce}", "--udp", f"[::1]:{announce}")
+    hash, quoted = bytes(range(20)), "".join(f"%{octet:02x}" for octet in range(20))
+
+    def told(host, peer, port, *more):
+        query = f"info_hash={quoted}&peer_id=-XX0001-{peer * 12}&port={port}&left=1&key={peer}" + "".join(more)
+        answer = service.http.get(f"http://{host}:{announce}/announce?{query}", timeout=10)
+        assert answer.status_code == 200 and answer.content.startswith(b"d8:complete"), answer.content
+        return answer.content
+
+    # A client by both families, which is counted once and is no peer of its own.
+    told("127.0.0.1", "a", 7001)
+    alone = told("[::1]", "a", 7001)
+    assert b"10:incompletei1e" in alone and b"5:peers0:" in alone and b"6:peers6" not in alone
+    assert b"11:external ip16:" + bytes(15) + b"\1" in alone
+    both = told("127.0.0.1", "b", 7002)
+    assert b"10:incompletei2e" in both
+    assert b"5:peers6:" + bytes([127, 0, 0, 1]) + (7001).to_bytes(2, "big") in both
+    assert b"6:peers618:" + bytes(15) + b"\1" + (7001).to_bytes(2, "big") in both
+    # By UDP over version 6 an address has 18 octets, and there are no others (BEP 15).
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as udp:
+        udp.connect(("::1", announce))
+        udp.settimeout(10)
+        udp.send(struct.pack(">QII", 0x41727101980, 0, 7))
+        connection = struct.unpack(">IIQ", udp.recv(100))[2]
+        udp.send(struct.pack(
+            ">QII20s20sQQQIIIiH", connection, 1, 8, hash, b"-XX0001-cccccccccccc", 0, 1, 0, 2, 0, 0, -1, 7003))
+        answer = udp.recv(2000)
+        action, transaction, _, leechers, seeders = struct.unpack(">IIIII", answer[:20])
+        assert (action, transaction, leechers, seeders) == (1, 8, 3, 0)
+        assert answer[20:] == bytes(15) + b"\1" + (7001).to_bytes(2, "big")
+    peers = service.ask("GET", f"/v1/torrents/{hash.hex()}/peers")["items"]
+    assert {peer["address"] for peer in peers} == {"127.0.0.1:7001", "[::1]:7001", "127.0.0.1:7002", "[::1]:7003"}
