@@ -5,15 +5,6 @@ import ServiceKit
 
 /// What requests say besides their body, checked.
 extension Request {
-  /// The most items of a page.
-  func limit() throws(Problem) -> Int {
-    guard let text = query("limit") else { return 100 }
-    guard let limit = Int(digits: text), 1...1000 ~= limit else {
-      throw Problem(400, "limit is a number from 1 to 1000.", field: "limit")
-    }
-    return limit
-  }
-
   /// A whole number in a query parameter.
   func number(_ name: String, in range: ClosedRange<Int>) throws(Problem) -> Int? {
     guard let text = query(name) else { return nil }
@@ -21,15 +12,6 @@ extension Request {
       throw Problem(400, "\(name) is a number from \(range.lowerBound) to \(range.upperBound).", field: name)
     }
     return number
-  }
-
-  /// The cursor of a list that is ordered by numbers.
-  func idCursor() throws(Problem) -> Int64? {
-    guard let text = query("cursor") else { return nil }
-    guard text.utf8.count <= 15, let id = Int(digits: text) else {
-      throw Problem(400, "cursor is the next of the page before.", field: "cursor")
-    }
-    return Int64(id)
   }
 
   /// A text of bounded length in a query parameter; not empty.

@@ -20,23 +20,13 @@ extension MailAPI {
     guard let listener = hub.listen(after: request.header("last-event-id"), mailbox: mailbox) else {
       throw Problem(503, "Too many are listening already.", retryAfter: 5)
     }
-    let loop = request.loop
-    return .events { [self] writer in
-      if let newest = listener.missed {
-        try await writer.send(ServerSentEvent(id: "\(newest)", event: "reset", data: Array("{}".utf8)))
-      }
-      while await writer.isOpen, let events = listener.take() {
-        for event in events { try await writer.send(try await rendered(event)) }
-        // Now and then it is seen whether the client is still there.
-        if events.isEmpty { await listener.bell.wait(on: loop, for: .seconds(15)) }
-      }
-    }
+    return .events(of: listener, on: request.loop) { [self] in try await rendered($0) }
   }
 
-  private func rendered(_ event: EventHub.Event) async throws -> ServerSentEvent {
+  private func rendered(_ change: Change) async throws -> (name: String, data: [UInt8]) {
     let name: String
     var view = EventView()
-    switch event.change {
+    switch change {
     case .delivered(let mailbox, let message):
       name = "message.delivered"
       view = try await messageView(mailbox, message)
@@ -52,7 +42,7 @@ extension MailAPI {
     case .reset:
       name = "reset"
     }
-    return ServerSentEvent(id: "\(event.id)", event: name, data: try JSON.encode(view))
+    return (name, try JSON.encode(view))
   }
 
   private func messageView(_ mailbox: Int64, _ message: Int64) async throws -> EventView {

@@ -7,7 +7,7 @@ import ServiceKit
 struct MailAPI: Sendable {
   let store: Store
   let access: MailAccess
-  let hub: EventHub
+  let hub: EventHub<Change>
   /// What letters may take of memory while they are sent or read here.
   let room: LetterRoom
   /// Where large letters are worked on, one at a time, so that what is made of them on the way has a bound too.
@@ -20,7 +20,7 @@ struct MailAPI: Sendable {
     room = LetterRoom(limit: store.settings.limits.handling)
     waiters = Waiters(limit: store.settings.limits.waiting)
     access = MailAccess(store: store, desk: desk, admin: requireAdmin)
-    hub = EventHub(feed: store.feed, start: EventHub.systemMicroseconds(), limits: store.settings.limits)
+    hub = EventHub(feed: store.feed, limits: store.settings.limits)
   }
 
   /// Does, off the loop, what takes as long as a letter of so many octets is large.

@@ -1,20 +1,5 @@
 import ServiceKit
 
-/// A page of a list; `next` is there where there is more.
-struct Page<Item: Encodable>: Encodable {
-  var items: [Item]
-  var next: String?
-
-  init(items: [Item]) { self.items = items }
-
-  /// From one more record than the page holds.
-  init<Record>(_ records: [Record], limit: Int, cursor: (Record) -> String, view: (Record) -> Item) {
-    let shown = records.prefix(limit)
-    items = shown.map(view)
-    next = records.count > limit ? shown.last.map(cursor) : nil
-  }
-}
-
 struct DomainView: Encodable {
   var name: String
   var createdAt: WorldTime

@@ -1,4 +1,5 @@
 import EventLoop
+import ServiceKit
 
 /// The requests that wait for letters: of a bounded number, each with its bell, and sent home when the service stops.
 final class Waiters: Sendable {

@@ -28,11 +28,6 @@ enum Bodies {
     let years: Int
   }
 
-  struct Page<Item: Encodable>: Encodable {
-    let items: [Item]
-    let next: String?
-  }
-
   struct TopLevelDomain: Encodable {
     let name: String
   }

@@ -6,7 +6,7 @@ extension RegistrarAPI {
   // MARK: Names
 
   func listTopLevelDomains() throws -> Response {
-    try .encode(Bodies.Page(items: domains.names.map { Bodies.TopLevelDomain(name: $0.text) }, next: nil))
+    try .encode(Page(items: domains.names.map { Bodies.TopLevelDomain(name: $0.text) }))
   }
 
   func availability(_ request: Request) async throws -> Response {
@@ -38,7 +38,7 @@ extension RegistrarAPI {
   func listDomains(_ request: Request) async throws -> Response {
     let principal = try await principal(request)
     try request.requireQuery(of: "limit", "cursor")
-    let limit = try limit(request)
+    let limit = try request.limit()
     var after = ""
     if let cursor = request.query("cursor") {
       guard let name = DomainName(cursor) else {
@@ -47,9 +47,7 @@ extension RegistrarAPI {
       after = name.text
     }
     let found = try await store.domains(for: principal, after: after, limit: limit + 1)
-    let items = found.prefix(limit)
-    return try .encode(
-      Bodies.Page(items: items.map { Bodies.DomainOut($0) }, next: found.count > limit ? items.last?.name.text : nil))
+    return try .encode(Page(found, limit: limit, cursor: \.name.text, view: { Bodies.DomainOut($0) }))
   }
 
   func registerDomain(_ request: Request) async throws -> Response {

@@ -7,20 +7,11 @@ extension RegistrarAPI {
   func listRegistrants(_ request: Request) async throws -> Response {
     let principal = try await principal(request)
     try request.requireQuery(of: "limit", "cursor")
-    let limit = try limit(request)
-    var after = 0
-    if let cursor = request.query("cursor") {
-      guard cursor.utf8.count <= 15, let id = Array(cursor.utf8).parsedDecimal(as: Int.self) else {
-        throw Problem(400, "The cursor is not one that this list gave.", field: "cursor")
-      }
-      after = id
-    }
+    let limit = try request.limit()
+    let after = Int(try request.idCursor() ?? 0)
     let only: Int? = if case .registrant(let id) = principal { id } else { nil }
     let found = try await store.registrants(only: only, after: after, limit: limit + 1)
-    let items = found.prefix(limit)
-    return try .encode(
-      Bodies.Page(
-        items: items.map { Bodies.RegistrantOut($0) }, next: found.count > limit ? items.last.map { "\($0.id)" } : nil))
+    return try .encode(Page(found, limit: limit, cursor: { "\($0.id)" }, view: { Bodies.RegistrantOut($0) }))
   }
 
   func createRegistrant(_ request: Request) async throws -> Response {

@@ -16,7 +16,6 @@ struct RegistrarAPI: Sendable {
 
   /// A body larger than this is no order.
   private static let bodyLimit = 65_536
-  private static let itemLimit = 1000
 
   func addRoutes(to router: Router) {
     router.get("/v1/tlds") { _ in try listTopLevelDomains() }
@@ -60,14 +59,6 @@ struct RegistrarAPI: Sendable {
     }
     let octets = try await request.collect(upTo: RegistrarAPI.bodyLimit)
     return (octets, try JSON.decode(type, from: octets))
-  }
-
-  func limit(_ request: Request) throws -> Int {
-    guard let text = request.query("limit") else { return 100 }
-    guard let limit = Array(text.utf8).parsedDecimal(as: Int.self), 1...RegistrarAPI.itemLimit ~= limit else {
-      throw Problem.invalid(field: "limit", "must be 1 to \(RegistrarAPI.itemLimit)")
-    }
-    return limit
   }
 
   /// The `Idempotency-Key`, which is good for this request only.

@@ -1,6 +1,7 @@
 import EventLoop
 import Logging
 import Octets
+import ServiceKit
 import Testing
 
 @testable import Mail
@@ -122,9 +123,9 @@ import Testing
     _ = try await test.store.accept(StoreTests.letter("bob@hamburger.edu"))
     let owner = try #require(hub.listen(after: nil, mailbox: bob.id))
     try await test.store.reset(at: test.store.now())
-    #expect(owner.take()?.map(\.change) == [.reset(epoch: 2)])
+    #expect(owner.take()?.map(\.content) == [.reset(epoch: 2)])
     // What was before is told nobody any more.
     #expect(hub.listen(after: "99", mailbox: nil)?.missed == 101)
-    #expect(hub.listen(after: "100", mailbox: nil)?.take()?.map(\.change) == [.reset(epoch: 2)])
+    #expect(hub.listen(after: "100", mailbox: nil)?.take()?.map(\.content) == [.reset(epoch: 2)])
   }
 }

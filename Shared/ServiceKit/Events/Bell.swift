@@ -1,7 +1,7 @@
-import EventLoop
+public import EventLoop
 
 /// Wakes one waiting task, from any thread. A ring that nobody waits for is kept for the next who does.
-final class Bell: Sendable {
+public final class Bell: Sendable {
   private struct State {
     var hasRung = false
     var waiter: CheckedContinuation<Void, Never>?
@@ -9,7 +9,9 @@ final class Bell: Sendable {
 
   private let state = Lock(State())
 
-  func ring() {
+  public init() {}
+
+  public func ring() {
     let waiter = state.withLock { state in
       defer { state.waiter = nil }
       state.hasRung = state.waiter == nil
@@ -19,7 +21,7 @@ final class Bell: Sendable {
   }
 
   /// Returns at a ring, or after a while; called on the loop.
-  func wait(on loop: EventLoop, for limit: Duration) async {
+  public func wait(on loop: EventLoop, for limit: Duration) async {
     let timer = loop.after(limit) { [self] in ring() }
     await withCheckedContinuation { continuation in
       let hasRung = state.withLock { state in

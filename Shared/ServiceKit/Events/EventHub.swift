@@ -1,19 +1,19 @@
 import EventLoop
 import Glibc
 
-/// The newest changes in their order, for those who listen now and for those who come back.
-final class EventHub: Sendable {
-  struct Event: Sendable, Equatable {
+/// The newest events in their order, for those who listen now and for those who come back.
+public final class EventHub<Content: Sendable>: Sendable {
+  public struct Event: Sendable {
     /// Grows by one with each event, and is greater than any of an earlier run of this process.
-    var id: Int64
-    var change: Change
+    public var id: Int64
+    public var content: Content
   }
 
   /// One who listens, until this is let go of: who has a place may never come to take it.
-  final class Listener: Sendable {
+  public final class Listener: Sendable {
     /// Where the listener begins, if it has missed what nobody can tell it any more.
-    let missed: Int64?
-    var bell: Bell { inbox.bell }
+    public let missed: Int64?
+    public var bell: Bell { inbox.bell }
     private let inbox: Inbox
     private let hub: EventHub
 
@@ -26,7 +26,7 @@ final class EventHub: Sendable {
     deinit { hub.leave(inbox) }
 
     /// What has come since the last call; nil where the listener is too far behind and has to come back.
-    func take() -> [Event]? { inbox.take() }
+    public func take() -> [Event]? { inbox.take() }
   }
 
   /// What a listener has not taken yet.
@@ -38,17 +38,16 @@ final class EventHub: Sendable {
 
     private let state = Lock(State())
     let bell = Bell()
-    /// The mailbox whose events are told; nil for all.
-    private let mailbox: Int64?
+    private let hears: @Sendable (Content) -> Bool
     private let kept: Int
 
-    init(mailbox: Int64?, kept: Int) {
-      self.mailbox = mailbox
+    init(kept: Int, hears: @escaping @Sendable (Content) -> Bool) {
       self.kept = kept
+      self.hears = hears
     }
 
     func tell(_ event: Event) {
-      guard event.change.concerns(mailbox) else { return }
+      guard hears(event.content) else { return }
       state.withLock { state in
         if state.waiting.count < kept { state.waiting.append(event) } else { state.isBehind = true }
       }
@@ -66,39 +65,56 @@ final class EventHub: Sendable {
 
   private struct State {
     var next: Int64
+    /// A ring: the oldest stands at `oldest`.
     var events: [Event] = []
+    var oldest = 0
     var inboxes: [ObjectIdentifier: Inbox] = [:]
+
+    var inOrder: some Sequence<Event> { [events[oldest...], events[..<oldest]].joined() }
   }
 
   private let state: Lock<State>
-  private let limits: MailLimits
+  private let kept: Int
+  private let places: Int
+  private let forgets: @Sendable (Content) -> Bool
   /// The id before the first event's.
   private let origin: Int64
 
-  /// - Parameter start: the id of the first event. The system's time in microseconds is greater than any id of an earlier run,
-  ///   since a run has no more than one event a microsecond; the world's clock would not do, for it can be set back.
-  init(feed: ChangeFeed, start: Int64, limits: MailLimits = MailLimits()) {
-    self.limits = limits
+  /// - Parameters:
+  ///   - start: the id of the first event. The system's time in microseconds is greater than any id of an earlier run, since a run
+  ///     has no more than one event a microsecond; the world's clock would not do, for it can be set back.
+  ///   - kept: events that are kept for who comes back, and that a slow listener may be behind.
+  ///   - places: listeners at a time.
+  ///   - forgets: whether what was before an event means nothing any more, as after a reset.
+  public init(
+    start: Int64 = EventHub.systemMicroseconds(), kept: Int = 1000, places: Int = 1000,
+    forgets: @escaping @Sendable (Content) -> Bool = { _ in false }
+  ) {
+    self.kept = kept
+    self.places = places
+    self.forgets = forgets
     origin = start - 1
     state = Lock(State(next: start))
-    _ = feed.subscribe { [weak self] in self?.publish($0) }
   }
 
   /// Since 1970.
-  static func systemMicroseconds() -> Int64 {
+  public static func systemMicroseconds() -> Int64 {
     var time = timespec()
     unsafe clock_gettime(CLOCK_REALTIME, &time)
     return Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000
   }
 
-  private func publish(_ change: Change) {
+  public func publish(_ content: Content) {
     state.withLock { state in
-      let event = Event(id: state.next, change: change)
+      let event = Event(id: state.next, content: content)
       state.next += 1
-      // What was before a reset is gone, and its numbers mean something else.
-      if case .reset = change { state.events = [] }
-      if state.events.count == limits.events { state.events.removeFirst() }
-      state.events.append(event)
+      if forgets(content) { (state.events, state.oldest) = ([], 0) }
+      if state.events.count < kept {
+        state.events.append(event)
+      } else {
+        state.events[state.oldest] = event
+        state.oldest = (state.oldest + 1) % kept
+      }
       for inbox in state.inboxes.values { inbox.tell(event) }
     }
   }
@@ -106,15 +122,18 @@ final class EventHub: Sendable {
   /// Begins to listen; what came after the event `last` is told first. Nil where too many listen already.
   ///
   /// An id of an earlier run, or one so old that events after it are forgotten, makes a listener that has `missed` some.
-  func listen(after last: String?, mailbox: Int64?) -> Listener? {
+  /// - Parameter hears: what this listener is told.
+  public func listen(
+    after last: String?, hears: @escaping @Sendable (Content) -> Bool = { _ in true }
+  ) -> Listener? {
     let place: (inbox: Inbox, missed: Int64?)? = state.withLock { state in
-      guard state.inboxes.count < limits.listeners else { return nil }
+      guard state.inboxes.count < places else { return nil }
       let newest = state.next - 1
-      let oldest = state.events.first?.id ?? state.next
+      let oldest = state.events.isEmpty ? state.next : state.events[state.oldest].id
       let known = last.flatMap { Int64($0) }.flatMap { max(origin, oldest - 1)...newest ~= $0 ? $0 : nil }
-      let inbox = Inbox(mailbox: mailbox, kept: limits.events)
+      let inbox = Inbox(kept: kept, hears: hears)
       if let known {
-        for event in state.events where event.id > known { inbox.tell(event) }
+        for event in state.inOrder where event.id > known { inbox.tell(event) }
       }
       state.inboxes[ObjectIdentifier(inbox)] = inbox
       return (inbox, last != nil && known == nil ? newest : nil)
@@ -124,17 +143,5 @@ final class EventHub: Sendable {
 
   private func leave(_ inbox: Inbox) {
     state.withLock { _ = $0.inboxes.removeValue(forKey: ObjectIdentifier(inbox)) }
-  }
-}
-
-extension Change {
-  /// Whether it is told to who listens to this mailbox; nil listens to everything.
-  fileprivate func concerns(_ listener: Int64?) -> Bool {
-    guard let listener else { return true }
-    return switch self {
-    case .delivered(let mailbox, _), .changed(let mailbox, _), .deleted(let mailbox, _): mailbox == listener
-    case .queue: false
-    case .reset: true
-    }
   }
 }
