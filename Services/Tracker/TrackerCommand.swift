@@ -62,8 +62,10 @@ import ServiceKit
       let accounts = Accounts()
       for key in try await service.pool.run({ try kept.loadKeys() }) { accounts.set(key.digest, key.key) }
       let clock = service.clock
+      let events = EventHub<TrackerEvent> { if case .reset = $0 { true } else { false } }
       let announcer = Announcer(
-        store: swarms, accounts: accounts, settings: settings, counters: TrackerCounters(service.metrics),
+        store: swarms, accounts: accounts, events: events, settings: settings,
+        counters: TrackerCounters(service.metrics),
         chance: service.chance,
         now: { clock.now.seconds })
       try await listen(http, udp, announcer, service)
@@ -73,7 +75,8 @@ import ServiceKit
       await upkeep.start()
       let access = service.access
       TrackerAPI(
-        swarms: swarms, accounts: accounts, store: kept, settings: settings, clock: clock, pool: service.pool,
+        swarms: swarms, accounts: accounts, store: kept, events: events, settings: settings, clock: clock,
+        pool: service.pool,
         requireAdmin: { try access.requireAdmin($0) }
       ).addRoutes(to: service.router)
       service.metrics.gauge("tracker_torrents", help: "Torrents that are known.") { Double(swarms.counts.torrents) }
@@ -86,6 +89,7 @@ import ServiceKit
         try await kept.reset()
         swarms.removeAll()
         accounts.removeAll()
+        events.publish(.reset)
       }
       service.onBackup { directory in
         await upkeep.flush()

@@ -276,6 +276,32 @@ request = function() return batch end
                  "≤ 1.0×", lambda r: r <= 1)
         full = self.alternate([ours, other], cost(0))
         self.row("the same at full speed", "µs", full["ours"], "opentracker", full["opentracker"], "(told beside)", lambda r: r <= 1)
+        lua = self.scratch / "announces.lua"
+        queries = "".join(
+            f'"/announce?info_hash={"".join(f"%{octet:02x}" for octet in hash)}&peer_id=-XX0001-abcdefghijkl'
+            f'&port={1024 + place}&left=1&numwant=50&compact=1",\n' for place, hash in enumerate(announces.HASHES))
+        lua.write_text(f"""
+local paths = {{{queries}}}
+local sent = 0
+request = function()
+  sent = sent + 1
+  return wrk.format("GET", paths[sent % #paths + 1], {{["Connection"] = "close"}})
+end
+""")
+
+        def http(side):
+            # opentracker keeps no connection open, so that neither is asked to.
+            before = side.cpu()
+            text = subprocess.run(
+                ["taskset", "-c", peers.LOAD_CORE, "wrk", "-t", "1", "-c", "16", "-d", f"{self.seconds}s", "-s", str(lua),
+                 f"http://127.0.0.1:{ports[side.name]}/"], check=True, capture_output=True, text=True).stdout
+            if "Non-2xx" in text:
+                raise RuntimeError(text)
+            return (side.cpu() - before) / int(re.search(r"(\d+) requests in", text)[1]) * 1e6
+
+        used = self.alternate([ours, other], http)
+        self.row("tracker, HTTP, CPU an announce on a connection of its own", "µs", used["ours"], "opentracker", used["opentracker"],
+                 "≤ 1.0×", lambda r: r <= 1)
         self.end(ours, other)
 
     # Idle memory and a world's start

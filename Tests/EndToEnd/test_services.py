@@ -15,6 +15,7 @@ FLAGS = {
     "nameserver": {"UTOPIA_DNS": "127.0.0.1:0"},
     "resolver": {"UTOPIA_ROOT_HINT": "127.0.9.1,127.0.9.2", "UTOPIA_DNS": "127.0.0.1:0"},
     "registrar": {"UTOPIA_TLD": "com=http://127.0.0.1:1,org=http://127.0.0.1:1"},
+    "tracker": {"UTOPIA_HTTP": "127.0.0.1:0", "UTOPIA_UDP": "127.0.0.1:0", "UTOPIA_BELIEVE_CLAIMS": "true"},
 }
 
 

@@ -1,4 +1,6 @@
 """The tracker, with the clients that people use."""
+import http.client
+import json
 import os
 import signal
 import socket
@@ -123,6 +125,32 @@ def test_a_torrent_that_is_not_listed_fails_at_the_client(net, tracker, peers):
     eventually(lambda: told.extend(seeder.alerts()) or any("this torrent is not allowed here" in alert for alert in told))
 
 
+def test_what_happens_is_told_while_it_happens(net, tracker, peers):
+    service = tracker()
+    seeder, leecher = peers(2)
+    data = torrent(content(seeder.folder / "film.bin", MIB), announce_url(net, "http"))
+    info_hash = str(libtorrent.torrent_info(libtorrent.bdecode(data)).info_hash())
+    seen = []
+    with service.http.get(f"{service.url}/v1/events", stream=True, timeout=60) as stream:
+        seeder.add(data).wait()
+        leecher.add(data).wait()
+        leecher.stop()
+        service.ask("POST", "/v1/torrents", json={"info_hash": info_hash, "denied": True})
+        service.ask("DELETE", f"/v1/torrents/{info_hash}")
+        for line in stream.iter_lines():
+            key, _, value = line.decode().partition(": ")
+            if key == "event":
+                seen.append((value, None))
+            elif key == "data":
+                seen[-1] = (seen[-1][0], json.loads(value).get("peer"))
+                if seen[-1][0] == "torrent.deleted":
+                    break
+    at = {peer.address: f"{peer.address}:6881" for peer in [seeder, leecher]}
+    assert seen == [
+        ("peer.started", at[seeder.address]), ("peer.started", at[leecher.address]), ("peer.completed", at[leecher.address]),
+        ("peer.stopped", at[leecher.address]), ("torrent.added", None), ("torrent.deleted", None)], seen
+
+
 def test_a_private_tracker_knows_its_users_by_their_keys(net, tracker, peers):
     service = tracker("--mode", "private")
     names, keys = ["alice", "bob"], []
@@ -201,6 +229,22 @@ def test_malformed_announces_are_told_why_and_stop_nothing(net, tracker):
     metrics = plain.get(f"{service.url}/metrics", timeout=10).text
     assert "tracker_ignored_datagrams_total 7" in metrics, metrics
     assert service.is_ready()
+
+
+def test_a_proxy_s_word_is_taken_where_the_operator_says_so(net, tracker):
+    service = tracker("--proxy", net.at("60.9"))
+    query = "info_hash=" + "%01" * 20 + "&peer_id=-XX0001-abcdefghijkl&port=7001&left=1&ip=203.0.113.77"
+
+    def seen(source, forwarded):
+        connection = http.client.HTTPConnection(net.at("30.1"), 6969, timeout=10, source_address=(net.at(source), 0))
+        connection.request("GET", f"/announce?{query}", headers={"X-Forwarded-For": forwarded})
+        assert connection.getresponse().read().startswith(b"d8:complete")
+        connection.close()
+        return {peer["address"] for peer in service.ask("GET", f"/v1/torrents/{'01' * 20}/peers")["items"]}
+
+    # Of what the proxy hands on the last is its own word; what a client claims counts for nothing.
+    assert seen("60.9", "198.51.100.1, 203.0.113.5") == {"203.0.113.5:7001"}
+    assert seen("60.8", "203.0.113.6") == {"203.0.113.5:7001", f"{net.at('60.8')}:7001"}
 
 
 def test_a_scrape_is_what_clients_expect(net, tracker, peers):

@@ -12,6 +12,7 @@ final class TestTracker: Sendable {
   let loop: EventLoop
   let swarms: SwarmStore
   let accounts = Accounts()
+  let events = EventHub<TrackerEvent>(start: 1)
   let announcer: Announcer
   let time = Lock<Int64>(1_000_000)
 
@@ -22,7 +23,7 @@ final class TestTracker: Sendable {
     var generator = SeededGenerator(seed: 1)
     swarms = SwarmStore(limits: settings.limits, using: &generator)
     announcer = Announcer(
-      store: swarms, accounts: accounts, settings: settings, counters: TrackerCounters(Metrics()),
+      store: swarms, accounts: accounts, events: events, settings: settings, counters: TrackerCounters(Metrics()),
       chance: Chance(seed: 1),
       now: { [time] in time.withLock { $0 } })
   }
@@ -51,6 +52,28 @@ final class TestTracker: Sendable {
     #expect(reply.externalAddress == Make.address(2).ip && reply.trackerID?.count == 8)
   }
 
+  @Test func whatHappensIsToldOnce() throws {
+    let tracker = try TestTracker()
+    let listener = try #require(tracker.events.listen(after: nil))
+    let hash = try Make.hash(1)
+    for (event, left) in [
+      (.started, 5), (.none, 5), (.completed, 0), (.completed, 0), (.none, 0), (.stopped, 0), (.stopped, 0),
+    ]
+      as [(AnnounceRequest.Event, UInt64)]
+    {
+      _ = try tracker.announce(1, of: hash) { ($0.event, $0.left) = (event, left) }
+    }
+    let told = try #require(listener.take()).map { event in
+      switch event.content {
+      case .peerStarted(hash, Make.address(1)): "started"
+      case .peerCompleted(hash, Make.address(1)): "completed"
+      case .peerStopped(hash, Make.address(1)): "stopped"
+      default: "something else"
+      }
+    }
+    #expect(told == ["started", "completed", "stopped"])
+  }
+
   @Test func askersAreToldNoMoreThanTheyWantOrMayHave() throws {
     let tracker = try TestTracker()
     let hash = try Make.hash(1)
@@ -70,7 +93,10 @@ final class TestTracker: Sendable {
     #expect(try tracker.announce(1, of: hash) { $0.port = 7000 }.leechers == 2)
     // Port 0 can't be called; it may ask.
     let hidden = try tracker.announce(3, of: hash) { $0.port = 0 }
-    #expect(hidden.leechers == 2)
+    #expect(hidden.leechers == 2 && hidden.peers.count == 2)
+    // Who stops makes no torrent.
+    #expect(try tracker.announce(3, of: try Make.hash(2)) { $0.event = .stopped }.leechers == 0)
+    #expect(tracker.swarms.counts.torrents == 1)
   }
 
   @Test func aClaimIsBelievedOnlyWhereTheOperatorSaysSo() throws {

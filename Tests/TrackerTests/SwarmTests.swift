@@ -227,8 +227,17 @@ enum Make {
   }
 
   @Test func torrentsHaveABound() throws {
-    let store = Self.store { $0.torrents = 2 }
-    for number in 1...2 { #expect(Self.announce(store, try Make.member(1), of: try Make.hash(number)) != nil) }
-    #expect(Self.announce(store, try Make.member(1), of: try Make.hash(3)) == nil)
+    let store = Self.store { $0.torrents = 3 }
+    let hashes = try (1...5).map { try Make.hash($0) }
+    store.set(hashes[0], .registered)
+    for (seen, hash) in hashes[1...2].enumerated() {
+      #expect(Self.announce(store, try Make.member(1, left: 0, seen: Int64(seen)), of: hash, completed: true) != nil)
+    }
+    // The operator's stay; of the others one makes room.
+    #expect(Self.announce(store, try Make.member(1, seen: 9), of: hashes[3]) != nil)
+    #expect(store.counts.torrents == 3 && store.counts.evicted == 1 && store.standing(hashes[0]) == .registered)
+    #expect(store.takeForgotten().count == 1 && store.takeForgotten().isEmpty && store.takeUnwritten().count == 1)
+    for hash in hashes { store.set(hash, .registered) }
+    #expect(Self.announce(store, try Make.member(1), of: try Make.hash(9)) == nil)
   }
 }

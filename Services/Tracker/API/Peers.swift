@@ -20,9 +20,7 @@ extension TrackerAPI {
         torrent.swarm.members.map { ("\($0.address)", $0) }.filter { $0.0 > cursor ?? "" }.sorted { $0.0 < $1.0 }
           .prefix(limit + 1))
     }
-    let shown = page.prefix(limit)
-    return try .encode(
-      Page(items: shown.map { PeerView($0.1) }, next: page.count > limit ? shown.last?.0 : nil))
+    return try .encode(Page(page, limit: limit, cursor: \.0, view: { PeerView($0.1) }))
   }
 }
 

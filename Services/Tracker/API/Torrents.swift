@@ -18,12 +18,9 @@ extension TrackerAPI {
       all.sort { $0.0 < $1.0 }
       return all.prefix(limit + 1).map { $0.1 }
     }
-    let shown = page.prefix(limit)
-    let records = try await store.records(shown.map(\.hash))
+    let records = try await store.records(page.map(\.hash))
     return try .encode(
-      Page(
-        items: shown.map { TorrentView($0, records[$0.hash]) },
-        next: page.count > limit ? shown.last.map { order.text(order.key($0)) } : nil))
+      Page(page, limit: limit, cursor: { order.text(order.key($0)) }, view: { TorrentView($0, records[$0.hash]) }))
   }
 
   private func order(_ request: Request) throws(Problem) -> TorrentOrder {
@@ -67,6 +64,7 @@ extension TrackerAPI {
       try await store.add(hash, standing, name: name, length: length, at: clock.now.seconds)
     }
     swarms.set(hash, standing)
+    events.publish(.torrentAdded(hash))
     return try shown(hash, record, status: .created).with("location", "/v1/torrents/\(hash)")
   }
 
@@ -81,6 +79,7 @@ extension TrackerAPI {
     let standing: SwarmStore.Standing = change.denied ? .denied : .registered
     let record = try await asking { try await store.set(hash, standing, demand: demand(request)) }
     swarms.set(hash, standing)
+    events.publish(.torrentChanged(hash))
     return try shown(hash, record)
   }
 
@@ -94,6 +93,7 @@ extension TrackerAPI {
       // Only its peers know of it.
     }
     swarms.remove(hash)
+    events.publish(.torrentDeleted(hash))
     return .empty()
   }
 

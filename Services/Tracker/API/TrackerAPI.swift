@@ -10,6 +10,7 @@ struct TrackerAPI: Sendable {
   let swarms: SwarmStore
   let accounts: Accounts
   let store: TrackerStore
+  let events: EventHub<TrackerEvent>
   let settings: TrackerSettings
   let clock: WorldClock
   let pool: BlockingPool
@@ -35,6 +36,7 @@ struct TrackerAPI: Sendable {
     on(.delete, "/v1/torrents/{info_hash}", deleteTorrent)
     on(.get, "/v1/torrents/{info_hash}/peers", listPeers, query: ["limit", "cursor"])
     on(.get, "/v1/totals", getTotals)
+    on(.get, "/v1/events", listenToEvents)
 
     on(.get, "/v1/users", listUsers, query: ["limit", "cursor"])
     on(.post, "/v1/users", addUser)
@@ -79,21 +81,7 @@ func asking<Value>(_ body: () async throws -> Value) async throws -> Value {
   }
 }
 
-/// A page of a list.
-struct Page<Item: Encodable>: Encodable {
-  var items: [Item]
-  var next: String?
-}
-
 extension Request {
-  func limit() throws(Problem) -> Int {
-    guard let text = query("limit") else { return 100 }
-    guard let limit = Array(text.utf8).parsedDecimal(as: Int.self), 1...1000 ~= limit else {
-      throw Problem(400, "limit is a number from 1 to 1000.", field: "limit")
-    }
-    return limit
-  }
-
   /// The number of a user or a key in the path.
   func number(_ name: String) throws(Problem) -> Int64 {
     let text = parameter(name)

@@ -8,17 +8,8 @@ import ServiceKit
 extension TrackerAPI {
   func listUsers(_ request: Request) async throws -> Response {
     let limit = try request.limit()
-    var after: Int64 = 0
-    if let cursor = request.query("cursor") {
-      guard cursor.utf8.count <= 15, let id = Array(cursor.utf8).parsedDecimal(as: Int64.self) else {
-        throw Problem(400, "cursor is the next of the page before.", field: "cursor")
-      }
-      after = id
-    }
-    let found = try await store.users(after: after, limit: limit + 1)
-    let shown = found.prefix(limit)
-    return try .encode(
-      Page(items: shown.map(view), next: found.count > limit ? shown.last.map { "\($0.id)" } : nil))
+    let found = try await store.users(after: try request.idCursor() ?? 0, limit: limit + 1)
+    return try .encode(Page(found, limit: limit, cursor: { "\($0.id)" }, view: view))
   }
 
   func addUser(_ request: Request) async throws -> Response {

@@ -28,6 +28,7 @@ struct TrackerSettings: Sendable {
 struct Announcer: Sendable {
   let store: SwarmStore
   let accounts: Accounts
+  let events: EventHub<TrackerEvent>
   let settings: TrackerSettings
   let counters: TrackerCounters
   /// Seconds of the world's clock.
@@ -38,11 +39,13 @@ struct Announcer: Sendable {
   private let load = LoadMeter()
 
   init(
-    store: SwarmStore, accounts: Accounts, settings: TrackerSettings, counters: TrackerCounters, chance: Chance,
+    store: SwarmStore, accounts: Accounts, events: EventHub<TrackerEvent>, settings: TrackerSettings,
+    counters: TrackerCounters, chance: Chance,
     now: @escaping @Sendable () -> Int64
   ) {
     self.store = store
     self.accounts = accounts
+    self.events = events
     self.settings = settings
     self.counters = counters
     self.now = now
@@ -75,14 +78,16 @@ struct Announcer: Sendable {
       at: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
       identity: request.key.map { Identity(id: request.peerID, key: $0) }, uploaded: request.uploaded,
       downloaded: request.downloaded, left: request.left, user: user, seen: time)
+    let isStopped = request.event == .stopped
     let outcome = store.announce(
-      member, of: request.infoHash, isStopped: request.event == .stopped || request.port == 0,
+      member, of: request.infoHash, isStopped: isStopped,
       hasCompleted: request.event == .completed,
       wanted: min(request.wanted ?? limits.usualPeers, limits.mostPeers), families: families,
-      expired: time - Int64(limits.patience * interval), makes: settings.mode == .open)
-    guard let outcome else {
+      expired: time - Int64(limits.patience * interval), makes: settings.mode == .open && !isStopped)
+    guard let outcome = outcome ?? (isStopped ? SwarmStore.Outcome.nobody : nil) else {
       throw refused(TrackerFailure("this tracker has no room for another torrent", retry: .minutes(30)))
     }
+    if let event = outcome.event(of: member, in: request.infoHash) { events.publish(event) }
     if let user { accounts.note(user, member, before: outcome.before, isStarted: request.event == .started) }
     var reply = AnnounceReply(
       interval: interval - interval / 10 + Int(outcome.random % UInt64(interval / 5 + 1)), seeders: outcome.seeders,

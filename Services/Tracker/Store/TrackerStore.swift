@@ -142,6 +142,17 @@ final class TrackerStore: Sendable {
     }
   }
 
+  /// Those were only here since they were completed once, and made room for others.
+  func forget(_ hashes: [InfoHash]) async throws {
+    try await database.write(.removal) { connection in
+      for hash in hashes {
+        try connection.run(
+          "DELETE FROM torrent WHERE info_hash = ? AND standing = ?", hash.octets, SwarmStore.Standing.unlisted.rawValue
+        )
+      }
+    }
+  }
+
   func reset() async throws {
     try await database.write(.removal) { connection in
       for table in ["torrent", "announce_key", "user"] { try connection.run("DELETE FROM \(table)") }

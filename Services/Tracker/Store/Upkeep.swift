@@ -57,6 +57,14 @@ actor Upkeep {
         log.error("downloads could not be written down", metadata: ["reason": "\(error)"])
       }
     }
+    let forgotten = store.takeForgotten()
+    if !forgotten.isEmpty {
+      do {
+        try await kept.forget(forgotten)
+      } catch {
+        log.error("torrents that were forgotten stay written down", metadata: ["reason": "\(error)"])
+      }
+    }
     if !amounts.isEmpty {
       do {
         try await kept.keep(amounts)

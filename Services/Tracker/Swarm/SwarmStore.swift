@@ -22,6 +22,17 @@ final class SwarmStore: Sendable {
     var random: SeededGenerator
     /// Torrents whose downloads were not written down yet.
     var unwritten: Set<InfoHash> = []
+    /// Torrents that made room for others, and were written down once.
+    var forgotten: [InfoHash] = []
+
+    /// Of a few that may go, the one that was quiet longest.
+    func coldest(where mayGo: (InfoHash, Torrent) -> Bool) -> InfoHash? {
+      var coldest: (hash: InfoHash, touched: Int64)?
+      for (hash, torrent) in torrents.prefix(64) where mayGo(hash, torrent) {
+        if torrent.swarm.touched < coldest?.touched ?? .max { coldest = (hash, torrent.swarm.touched) }
+      }
+      return coldest?.hash
+    }
   }
 
   private let shards: [Lock<Shard>]
@@ -83,6 +94,7 @@ final class SwarmStore: Sendable {
       shard.withLock { shard in
         shard.torrents = [:]
         shard.unwritten = []
+        shard.forgotten = []
       }
     }
     totals.withLock { $0 = Totals() }
@@ -109,6 +121,21 @@ final class SwarmStore: Sendable {
     var chosen: [Member]
     /// For what is to differ from announce to announce.
     var random: UInt64
+    /// It has become a member.
+    var isNew: Bool
+    var isStopped: Bool
+    var hasCompleted: Bool
+
+    /// Of a torrent that nobody knows.
+    static let nobody = Outcome(
+      seeders: 0, leechers: 0, downloads: 0, chosen: [], random: 0, isNew: false, isStopped: true, hasCompleted: false)
+
+    /// What of it is worth to be told; nil for an announce like the one before.
+    func event(of member: Member, in hash: InfoHash) -> TrackerEvent? {
+      if isStopped { return before == nil ? nil : .peerStopped(hash, member.address) }
+      if hasCompleted { return .peerCompleted(hash, member.address) }
+      return isNew ? .peerStarted(hash, member.address) : nil
+    }
   }
 
   /// Takes in what a peer says and chooses whom it is told of, in one look.
@@ -122,8 +149,10 @@ final class SwarmStore: Sendable {
     expired: Int64,
     makes: Bool
   ) -> Outcome? {
-    if counts.peers >= limits.peers { makeRoom(sparing: hash) }
-    return change(hash, makes: makes && counts.torrents < limits.torrents) { torrent, shard in
+    if counts.peers >= limits.peers { forgetPeers(sparing: hash) }
+    var makes = makes
+    if makes, counts.torrents >= limits.torrents, standing(hash) == nil { makes = forgetTorrent() }
+    return change(hash, makes: makes) { torrent, shard in
       var swarm = Swarm()
       swap(&swarm, &torrent.swarm)
       defer { swap(&swarm, &torrent.swarm) }
@@ -133,6 +162,9 @@ final class SwarmStore: Sendable {
       let before: Member?
       if isStopped {
         before = swarm.remove(member.address)
+      } else if member.address.port == 0 {
+        // Nobody can call it, so nobody is told of it.
+        before = nil
       } else if swarm.count < limits.peersPerTorrent || swarm.member(at: member.address) != nil {
         before = swarm.update(member, hasCompleted: hasCompleted)
       } else {
@@ -143,7 +175,9 @@ final class SwarmStore: Sendable {
       return (
         Outcome(
           before: before, seeders: swarm.seeders, leechers: swarm.leechers, downloads: swarm.downloads, chosen: chosen,
-          random: shard.random.next()),
+          random: shard.random.next(), isNew: before == nil && swarm.member(at: member.address) != nil,
+          isStopped: isStopped,
+          hasCompleted: swarm.downloads != downloads),
         swarm.count - count
       )
     }
@@ -198,29 +232,57 @@ final class SwarmStore: Sendable {
     }
   }
 
-  /// Forgets the peers of the torrents that were quiet longest among a few.
-  private func makeRoom(sparing hash: InfoHash) {
-    let start = Int(truncatingIfNeeded: hash.prefix)
-    for step in 1...shards.count {
-      let gone = shards[(start &+ step) & (shards.count - 1)].withLock { shard -> (peers: Int, isForgotten: Bool)? in
-        var coldest: (hash: InfoHash, touched: Int64)?
-        for (other, torrent) in shard.torrents.prefix(64) where !torrent.swarm.isEmpty && other != hash {
-          if torrent.swarm.touched < coldest?.touched ?? .max { coldest = (other, torrent.swarm.touched) }
-        }
-        guard let coldest, var torrent = shard.torrents.removeValue(forKey: coldest.hash) else { return nil }
-        let peers = torrent.swarm.count
-        if torrent.standing == .unlisted, torrent.swarm.downloads == 0 { return (peers, true) }
-        let downloads = torrent.swarm.downloads
-        torrent.swarm = Swarm()
-        torrent.swarm.downloads = downloads
-        shard.torrents[coldest.hash] = torrent
-        return (peers, false)
+  /// All shards, each time in another order.
+  private func shardsInTurn() -> Scatter { shards[0].withLock { Scatter(shards.count, using: &$0.random) } }
+
+  /// Forgets the peers of the torrent that was quiet longest among a few.
+  private func forgetPeers(sparing hash: InfoHash) {
+    for place in shardsInTurn() {
+      let peers = shards[place].withLock { shard -> Int? in
+        guard let coldest = shard.coldest(where: { $0 != hash && !$1.swarm.isEmpty }),
+          let index = shard.torrents.index(forKey: coldest)
+        else { return nil }
+        var swarm = Swarm()
+        swarm.downloads = shard.torrents.values[index].swarm.downloads
+        swap(&swarm, &shard.torrents.values[index].swarm)
+        return swarm.count
+      }
+      guard let peers else { continue }
+      return totals.withLock { totals in
+        totals.peers -= peers
+        totals.evicted += 1
+      }
+    }
+  }
+
+  /// Forgets the unlisted torrent that was quiet longest among a few, so that torrents which somebody made up can't keep out all
+  /// others.
+  /// - Returns: false where all are the operator's.
+  private func forgetTorrent() -> Bool {
+    for place in shardsInTurn() {
+      let gone = shards[place].withLock { shard -> Torrent? in
+        guard let coldest = shard.coldest(where: { $1.standing == .unlisted }) else { return nil }
+        shard.unwritten.remove(coldest)
+        if (shard.torrents[coldest]?.swarm.downloads ?? 0) > 0 { shard.forgotten.append(coldest) }
+        return shard.torrents.removeValue(forKey: coldest)
       }
       guard let gone else { continue }
-      return totals.withLock { totals in
-        totals.peers -= gone.peers
-        totals.torrents -= gone.isForgotten ? 1 : 0
+      totals.withLock { totals in
+        totals.torrents -= 1
+        totals.peers -= gone.swarm.count
         totals.evicted += 1
+      }
+      return true
+    }
+    return false
+  }
+
+  /// The torrents that were forgotten since the last call, and may stand in the database.
+  func takeForgotten() -> [InfoHash] {
+    shards.flatMap { shard in
+      shard.withLock { shard in
+        defer { shard.forgotten = [] }
+        return shard.forgotten.filter { shard.torrents[$0] == nil }
       }
     }
   }
@@ -230,7 +292,7 @@ final class SwarmStore: Sendable {
     shards.flatMap { shard in
       shard.withLock { shard in
         defer { shard.unwritten = [] }
-        return shard.unwritten.map { ($0, shard.torrents[$0]?.swarm.downloads ?? 0) }
+        return shard.unwritten.compactMap { hash in shard.torrents[hash].map { (hash, $0.swarm.downloads) } }
       }
     }
   }
