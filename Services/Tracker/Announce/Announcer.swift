@@ -94,7 +94,7 @@ struct Announcer: Sendable {
       leechers: outcome.leechers)
     reply.minInterval = interval / 2
     reply.downloads = outcome.downloads
-    reply.peers = outcome.chosen.map { AnnounceReply.Peer(address: $0.address, id: $0.id) }
+    reply.peers = outcome.chosen
     reply.externalAddress = source
     reply.trackerID = trackerID
     return reply

@@ -115,13 +115,21 @@ struct Swarm: Sendable {
 
   // MARK: Choice
 
+  /// What a peer is told of a member: of the rest of it nothing is copied. Nil for itself and for whom it can't reach.
+  private static func tell(_ asker: Member, _ scope: Scope, _ list: [Member], _ place: Int) -> AnnounceReply.Peer? {
+    let address = list[place].address
+    if address == asker.address || list[place].scope < scope { return nil }
+    if let identity = asker.identity, list[place].identity == identity { return nil }
+    return AnnounceReply.Peer(address: address, id: list[place].id)
+  }
+
   /// Whom a peer is told of: each at random, never itself, and nobody it could not reach. A seeder is told of leechers first, since
   /// another seeder wants nothing of it.
   /// - Parameter families: of which addresses, in this order.
   func choose(
     _ wanted: Int, for asker: Member, families: [Bool], using generator: inout some RandomNumberGenerator
-  ) -> [Member] {
-    var chosen: [Member] = []
+  ) -> [AnnounceReply.Peer] {
+    var chosen: [AnnounceReply.Peer] = []
     guard wanted > 0 else { return chosen }
     let scope = asker.scope
     chosen.reserveCapacity(min(wanted, count))
@@ -133,10 +141,11 @@ struct Swarm: Sendable {
       for position in Scatter(total, using: &generator).prefix(4 * wanted + 16) {
         if chosen.count == wanted { return }
         let isFirst = position < lists[0].count
-        let member = isFirst ? lists[0][position] : lists[1][position - lists[0].count]
-        if member.address == asker.address || member.scope < scope { continue }
-        if let identity = member.identity, identity == asker.identity { continue }
-        chosen.append(member)
+        if let peer = Swarm.tell(
+          asker, scope, isFirst ? lists[0] : lists[1], isFirst ? position : position - lists[0].count)
+        {
+          chosen.append(peer)
+        }
       }
     }
     for isV4 in families {

@@ -118,7 +118,7 @@ final class SwarmStore: Sendable {
     var seeders: Int
     var leechers: Int
     var downloads: Int
-    var chosen: [Member]
+    var chosen: [AnnounceReply.Peer]
     /// For what is to differ from announce to announce.
     var random: UInt64
     /// It has become a member.
