@@ -106,7 +106,7 @@ final class TestTracker: Sendable {
       let tracker = try TestTracker { $0.believesClaims = believes }
       _ = try tracker.announce(1, of: hash) { $0.claimedAddress = claimed }
       #expect(
-        tracker.swarms.torrent(hash, expired: 0)?.swarm.members.map(\.address.ip) == [
+        tracker.swarms.torrent(hash, at: 0)?.swarm.members.map(\.address.ip) == [
           believes ? claimed : Make.address(1).ip
         ])
     }
@@ -122,6 +122,23 @@ final class TestTracker: Sendable {
     #expect(try tracker.announce(2, of: hash).leechers == 1)
     tracker.time.withLock { $0 += 3601 }
     #expect(tracker.announcer.scrape([hash]).map(\.leechers) == [0])
+  }
+
+  /// Who was told to come back later, in a busy hour, is not forgotten when that is over.
+  @Test func aPeerHasTheTimeThatItWasTold() throws {
+    let tracker = try TestTracker { $0.limits.easyRate = 1 }
+    let hash = try Make.hash(1)
+    let start = Instant(nanoseconds: 5_000_000_000)
+    func announce(_ number: Int, at moment: Instant) throws -> AnnounceReply {
+      let request = AnnounceRequest(infoHash: hash, peerID: try Make.id(number), port: 6881)
+      return try tracker.announcer.answer(request, from: Make.address(number).ip, families: [true], at: moment)
+    }
+    for _ in 1...3 { _ = try announce(2, at: start) }
+    #expect(4800...6000 ~= (try announce(1, at: start + .seconds(1))).interval)
+    tracker.time.withLock { $0 += 2 * 5400 }
+    #expect(try announce(3, at: start + .seconds(99)).peers.map(\.address) == [Make.address(1)])
+    tracker.time.withLock { $0 += 1 }
+    #expect(try announce(3, at: start + .seconds(199)).peers.isEmpty)
   }
 
   @Test func whatIsDeniedOrUnknownIsToldAsAFailure() throws {

@@ -25,7 +25,7 @@ enum Make {
     let id = try id(number)
     return Member(
       at: address ?? Self.address(number), id: id, identity: key.map { Identity(id: id, key: $0) }, uploaded: 0,
-      downloaded: 0, left: left, seen: seen)
+      downloaded: 0, left: left, seen: seen, expires: seen)
   }
 }
 
@@ -81,11 +81,11 @@ enum Make {
   @Test func whoIsNotHeardOfIsForgotten() throws {
     var swarm = Swarm()
     for number in 1...10 { swarm.update(try Make.member(number, seen: Int64(number)), hasCompleted: false) }
-    #expect(swarm.expire(before: 1) == 0)
-    #expect(swarm.expire(before: 6) == 5 && swarm.count == 5)
+    #expect(swarm.expire(at: 1) == 0)
+    #expect(swarm.expire(at: 6) == 5 && swarm.count == 5)
     swarm.update(try Make.member(6, seen: 20), hasCompleted: false)
-    #expect(swarm.expire(before: 20) == 4 && swarm.member(at: Make.address(6)) != nil)
-    #expect(swarm.expire(before: 21) == 1 && swarm.isEmpty && swarm.leechers == 0)
+    #expect(swarm.expire(at: 20) == 4 && swarm.member(at: Make.address(6)) != nil)
+    #expect(swarm.expire(at: 21) == 1 && swarm.isEmpty && swarm.leechers == 0)
   }
 
   @Test func theChoiceIsOfOthersEachOnce() throws {
@@ -167,7 +167,7 @@ enum Make {
     makes: Bool = true
   ) -> SwarmStore.Outcome? {
     store.announce(
-      member, of: hash, isStopped: stopped, hasCompleted: completed, wanted: 50, families: [true, false], expired: -1,
+      member, of: hash, isStopped: stopped, hasCompleted: completed, wanted: 50, families: [true, false], at: -1,
       makes: makes)
   }
 
@@ -182,7 +182,7 @@ enum Make {
     // Who stops is told of nobody.
     let stopped = Self.announce(store, try Make.member(1), of: one, stopped: true)
     #expect(stopped?.chosen.isEmpty == true && stopped?.leechers == 1 && store.counts.peers == 2)
-    store.expire(before: 100)
+    store.expire(at: 100)
     #expect(store.counts == .init(torrents: 0, peers: 0, evicted: 0))
   }
 
@@ -191,8 +191,8 @@ enum Make {
     let hash = try Make.hash(1)
     store.set(hash, .registered, downloads: 7)
     store.set(hash, .denied)
-    store.expire(before: 100)
-    #expect(store.standing(hash) == .denied && store.torrent(hash, expired: 0)?.swarm.downloads == 7)
+    store.expire(at: 100)
+    #expect(store.standing(hash) == .denied && store.torrent(hash, at: 0)?.swarm.downloads == 7)
     store.remove(hash)
     #expect(store.standing(hash) == nil && store.counts.torrents == 0)
   }
@@ -226,7 +226,7 @@ enum Make {
     }
     let counts = store.counts
     #expect(counts.peers <= 101 && counts.evicted >= 199)
-    #expect(store.torrent(try Make.hash(300), expired: 0)?.swarm.count == 1)
+    #expect(store.torrent(try Make.hash(300), at: 0)?.swarm.count == 1)
   }
 
   @Test func torrentsHaveABound() throws {

@@ -14,7 +14,7 @@ extension TrackerAPI {
     guard cursor == nil || cursor.flatMap({ SocketAddress($0) }) != nil else {
       throw Problem(400, "cursor is the next of the page before.", field: "cursor")
     }
-    guard let torrent = swarms.torrent(hash, expired: expired) else { throw Problem.notFound("torrent \(hash)") }
+    guard let torrent = swarms.torrent(hash, at: clock.now.seconds) else { throw Problem.notFound("torrent \(hash)") }
     let page = try await pool.run {
       Array(
         torrent.swarm.members.map { ("\($0.address)", $0) }.filter { $0.0 > cursor ?? "" }.sorted { $0.0 < $1.0 }

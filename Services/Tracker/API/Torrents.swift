@@ -11,9 +11,9 @@ extension TrackerAPI {
     let limit = try request.limit()
     let order = try order(request)
     let cursor = try request.query("cursor").map { text throws(Problem) in try order.place(text) }
-    let (swarms, expired) = (swarms, expired)
+    let (swarms, now) = (swarms, clock.now.seconds)
     let page = try await pool.run {
-      var all = swarms.summaries(expired: expired).map { (order.key($0), $0) }
+      var all = swarms.summaries(at: now).map { (order.key($0), $0) }
       if let cursor { all.removeAll { $0.0 <= cursor } }
       all.sort { $0.0 < $1.0 }
       return all.prefix(limit + 1).map { $0.1 }
@@ -109,7 +109,7 @@ extension TrackerAPI {
 
   /// The tag is of what the operator said: peers come and go without it.
   private func shown(_ hash: InfoHash, _ record: TrackerStore.Record?, status: Status = .ok) throws -> Response {
-    guard let torrent = swarms.torrent(hash, expired: expired) else { throw Problem.notFound("torrent \(hash)") }
+    guard let torrent = swarms.torrent(hash, at: clock.now.seconds) else { throw Problem.notFound("torrent \(hash)") }
     let summary = SwarmStore.Summary(
       hash: hash, standing: torrent.standing, seeders: torrent.swarm.seeders, leechers: torrent.swarm.leechers,
       downloads: torrent.swarm.downloads)

@@ -48,9 +48,6 @@ struct TrackerAPI: Sendable {
     on(.delete, "/v1/users/{user}/keys/{key}", deleteKey)
   }
 
-  /// Who was not heard of since then is gone.
-  var expired: Int64 { clock.now.seconds - Int64(settings.limits.patience * settings.limits.interval) }
-
   func getTotals(_ request: Request) async throws -> Response {
     let counts = swarms.counts
     return try .encode(

@@ -77,13 +77,14 @@ struct Announcer: Sendable {
     let member = Member(
       at: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
       identity: request.key.map { Identity(id: request.peerID, key: $0) }, uploaded: request.uploaded,
-      downloaded: request.downloaded, left: request.left, user: user, seen: time)
+      downloaded: request.downloaded, left: request.left, user: user, seen: time,
+      expires: time + Int64(limits.patience * interval))
     let isStopped = request.event == .stopped
     let outcome = store.announce(
       member, of: request.infoHash, isStopped: isStopped,
       hasCompleted: request.event == .completed,
       wanted: min(request.wanted ?? limits.usualPeers, limits.mostPeers), families: families,
-      expired: time - Int64(limits.patience * interval), makes: settings.mode == .open && !isStopped)
+      at: time, makes: settings.mode == .open && !isStopped)
     guard let outcome = outcome ?? (isStopped ? SwarmStore.Outcome.nobody : nil) else {
       throw refused(TrackerFailure("this tracker has no room for another torrent", retry: .minutes(30)))
     }
@@ -103,9 +104,9 @@ struct Announcer: Sendable {
   /// What is known of these torrents: those that are not are left out.
   func scrape(_ hashes: [InfoHash]) -> [ScrapeEntry] {
     counters.scrapes.add()
-    let expired = now() - Int64(settings.limits.patience * settings.limits.interval)
+    let time = now()
     return hashes.compactMap { hash in
-      guard let torrent = store.torrent(hash, expired: expired), isTracked(torrent.standing) else { return nil }
+      guard let torrent = store.torrent(hash, at: time), isTracked(torrent.standing) else { return nil }
       return ScrapeEntry(
         infoHash: hash, seeders: torrent.swarm.seeders, leechers: torrent.swarm.leechers,
         downloads: torrent.swarm.downloads)

@@ -80,8 +80,7 @@ actor Upkeep {
     clock.after(.seconds(limits.interval / 2), on: loop) { [weak self] in
       self?.assumeIsolated { upkeep in
         guard !upkeep.isStopped else { return }
-        upkeep.store.expire(
-          before: upkeep.clock.now.seconds - Int64(upkeep.limits.patience * upkeep.limits.interval))
+        upkeep.store.expire(at: upkeep.clock.now.seconds)
         upkeep.sweep()
       }
     }

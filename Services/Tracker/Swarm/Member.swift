@@ -17,6 +17,8 @@ struct Member: Sendable, Equatable {
   var user: Int64?
   /// When it was heard of last: seconds of the world's clock.
   var seen: Int64
+  /// It is forgotten when it was not heard of until then: that depends on the interval it was told.
+  var expires: Int64
   /// It was counted among the downloads.
   var hasCompleted = false
 
@@ -24,7 +26,7 @@ struct Member: Sendable, Equatable {
 
   init(
     at address: SocketAddress, id: PeerID, identity: Identity?, uploaded: UInt64, downloaded: UInt64, left: UInt64?,
-    user: Int64? = nil, seen: Int64
+    user: Int64? = nil, seen: Int64, expires: Int64
   ) {
     self.address = address
     scope = Scope(address.ip)
@@ -35,6 +37,7 @@ struct Member: Sendable, Equatable {
     self.left = left
     self.user = user
     self.seen = seen
+    self.expires = expires
   }
 }
 

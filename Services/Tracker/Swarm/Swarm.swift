@@ -24,8 +24,8 @@ struct Swarm: Sendable {
   private var selves: [Bool: [Identity: Int]] = [:]
   /// Those that are one too many, of each kind.
   private var twins: (seeders: Int, leechers: Int) = (0, 0)
-  /// Nobody was heard of last before this.
-  private var oldest = Int64.max
+  /// Nobody is forgotten before this.
+  private var earliest = Int64.max
 
   /// How often it was completed.
   var downloads = 0
@@ -69,7 +69,7 @@ struct Swarm: Sendable {
       remove(member.address)
       insert(member)
     }
-    oldest = min(oldest, member.seen)
+    earliest = min(earliest, member.expires)
     touched = max(touched, member.seen)
     return old
   }
@@ -103,13 +103,13 @@ struct Swarm: Sendable {
     if member.isSeeder { twins.seeders += change } else { twins.leechers += change }
   }
 
-  /// Lets go of those that were not heard of since `time`.
+  /// Lets go of those whose time is over. It looks at all of them where it may be for one.
   /// - Returns: how many that were.
-  mutating func expire(before time: Int64) -> Int {
-    guard oldest < time else { return 0 }
-    let gone = groups.joined().filter { $0.seen < time }.map(\.address)
+  mutating func expire(at now: Int64) -> Int {
+    guard earliest < now else { return 0 }
+    let gone = groups.joined().filter { $0.expires < now }.map(\.address)
     for address in gone { remove(address) }
-    oldest = groups.joined().map(\.seen).min() ?? .max
+    earliest = groups.joined().map(\.expires).min() ?? .max
     return gone.count
   }
 

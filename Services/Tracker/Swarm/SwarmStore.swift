@@ -101,9 +101,9 @@ final class SwarmStore: Sendable {
   }
 
   /// A torrent as it is now, its expired peers left out.
-  func torrent(_ hash: InfoHash, expired time: Int64) -> Torrent? {
+  func torrent(_ hash: InfoHash, at now: Int64) -> Torrent? {
     change(hash, makes: false) { torrent, _ in
-      let gone = torrent.swarm.expire(before: time)
+      let gone = torrent.swarm.expire(at: now)
       return (torrent, -gone)
     }
   }
@@ -141,13 +141,12 @@ final class SwarmStore: Sendable {
   /// Takes in what a peer says and chooses whom it is told of, in one look.
   /// - Parameters:
   ///   - isStopped: it goes: it is no member any more, and told of nobody.
-  ///   - expired: who was not heard of since then is gone.
+  ///   - now: whose time is over then is gone.
   ///   - makes: whether a torrent that nobody knows is taken in.
   /// - Returns: nil where the torrent is not known.
   func announce(
     _ member: Member, of hash: InfoHash, isStopped: Bool, hasCompleted: Bool, wanted: Int, families: [Bool],
-    expired: Int64,
-    makes: Bool
+    at now: Int64, makes: Bool
   ) -> Outcome? {
     if counts.peers >= limits.peers { forgetPeers(sparing: hash) }
     var makes = makes
@@ -157,7 +156,7 @@ final class SwarmStore: Sendable {
       swap(&swarm, &torrent.swarm)
       defer { swap(&swarm, &torrent.swarm) }
       let count = swarm.count
-      _ = swarm.expire(before: expired)
+      _ = swarm.expire(at: now)
       let downloads = swarm.downloads
       let before: Member?
       if isStopped {
@@ -209,14 +208,14 @@ final class SwarmStore: Sendable {
 
   // MARK: Upkeep
 
-  /// Lets go of peers that were not heard of since `time`, and of torrents that nobody has registered or announces.
-  func expire(before time: Int64) {
+  /// Lets go of peers whose time is over, and of torrents that nobody has registered or announces.
+  func expire(at now: Int64) {
     for shard in shards {
       let gone = shard.withLock { shard in
         var gone = (torrents: 0, peers: 0)
         for hash in Array(shard.torrents.keys) {
           guard var torrent = shard.torrents.removeValue(forKey: hash) else { continue }
-          gone.peers += torrent.swarm.expire(before: time)
+          gone.peers += torrent.swarm.expire(at: now)
           if torrent.standing == .unlisted, torrent.swarm.isEmpty, torrent.swarm.downloads == 0 {
             gone.torrents += 1
           } else {
@@ -307,8 +306,8 @@ final class SwarmStore: Sendable {
   }
 
   /// Every torrent's hash and numbers, in no order.
-  func summaries(expired time: Int64) -> [Summary] {
-    expire(before: time)
+  func summaries(at now: Int64) -> [Summary] {
+    expire(at: now)
     return shards.flatMap { shard in
       shard.withLock { shard in
         shard.torrents.map { hash, torrent in
