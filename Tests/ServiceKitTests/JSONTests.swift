@@ -98,6 +98,11 @@ import Testing
     #expect(problem.status == 413)
   }
 
+  /// By the scanner itself, whatever the decoder behind it takes.
+  @Test(arguments: UInt8(0)..<0x20) func aControlCharacterInAStringIsTold(octet: UInt8) {
+    #expect(throws: JSONScanner.Fault.syntax(at: 2)) { try JSONScanner.scan([0x22, 0x61, octet, 0x22]) }
+  }
+
   /// A text cut anywhere is none, and nothing is read beyond its end.
   @Test func everyBeginningOfATextIsRefused() {
     let text = Array(#"{"name":"a\u00e9\ud83d\ude00","lines":[{"count":-12.5e+3},true,null,{}],"x":[]}"#.utf8)
