@@ -73,6 +73,18 @@ import Testing
     #expect(throws: TorrentError(reason)) { try TorrentInfo(decoding: Array(Self.info(members).utf8)[...]) }
   }
 
+  @Test(arguments: [
+    ("", "it ends within a value"), ("x", "no value begins at octet 0"),
+    (String(repeating: "l", count: 99), "it has more than 32 lists or dictionaries in each other"),
+    ("d1:ai1e1:ai2ee", "the key at octet 9 is no string, or there twice"),
+    ("de ", "something follows its end at octet 2"),
+  ])
+  func whatIsNotBencodedIsSaidInWords(text: String, words: String) {
+    #expect(throws: TorrentError("the file is not bencoded: \(words)")) {
+      try Metainfo(decoding: Array(text.utf8)[...])
+    }
+  }
+
   @Test func announceListMakesAnnounceMeanNothing() throws {
     let text = "d8:announce1:x13:announce-listll1:a1:bel1:cel0:ee4:info\(Self.info(Self.one))e"
     #expect(try Metainfo(decoding: Array(text.utf8)[...]).tiers == [["a", "b"], ["c"]])

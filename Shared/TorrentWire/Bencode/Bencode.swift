@@ -47,6 +47,20 @@ public enum BencodeError: Error, Equatable, Sendable {
   case trailingOctets(offset: Int)
 }
 
+extension BencodeError: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .truncated: "it ends within a value"
+    case .unexpected(let offset): "no value begins at octet \(offset)"
+    case .badNumber(let offset): "the number at octet \(offset) is too large, or not written in the one way it may be"
+    case .badKey(let offset): "the key at octet \(offset) is no string, or there twice"
+    case .tooDeep: "it has more than \(Bencode.depthLimit) lists or dictionaries in each other"
+    case .tooMany: "it has more values than are taken"
+    case .trailingOctets(let offset): "something follows its end at octet \(offset)"
+    }
+  }
+}
+
 extension Bencode {
   /// Lists and dictionaries in each other.
   public static let depthLimit = 32
