@@ -46,6 +46,7 @@ let package = Package(
     .executable(name: "utopia-resolver", targets: ["Resolver"]),
     .executable(name: "utopia-registrar", targets: ["Registrar"]),
     .executable(name: "utopia-tracker", targets: ["Tracker"]),
+    .executable(name: "utopia-peer", targets: ["Peer"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -88,6 +89,13 @@ let package = Package(
       "Tracker",
       ["ServiceKit", "SQL", "TorrentWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
+      "Peer",
+      [
+        "ServiceKit", "SQL", "HTTPClient", "TorrentWire", "HTTPServer", "HTTPWire", "EventLoop", "CLinux", "Octets",
+        log,
+        arguments,
+      ]),
+    service(
       "Mail",
       ["ServiceKit", "SQL", "HTTPClient", "MailWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
@@ -115,6 +123,7 @@ let package = Package(
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
     tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "ServiceKit", "TorrentWire"]),
+    tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "TorrentWire", log]),
     tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]
