@@ -1,0 +1,164 @@
+import EventLoop
+import Octets
+import TorrentWire
+
+/// Asking for blocks, and what becomes of them.
+extension Exchange {
+  func askEverybody(at now: Instant) {
+    guard info != nil, !picker.isComplete else { return }
+    for peer in inOrder { ask(peer, at: now) }
+    for seed in webSeeds.sorted() { askWebSeed(seed) }
+  }
+
+  /// Keeps the peer busy: as many requests are on their way as its link holds.
+  func ask(_ peer: PeerState, at now: Instant) {
+    guard peer.useful > 0, info != nil else { return }
+    guard !peer.chokesUs || !peer.allowsUs.isEmpty else { return }
+    let rate = peer.received.rate(at: now)
+    // One block at a time finds out whether a peer that snubbed us does so still.
+    let depth = peer.isSnubbed ? 1 : peer.pipeline.depth(rate: rate, limit: peer.requestLimit)
+    let room = depth - peer.asked.count
+    // Few calls with many blocks, not many with one.
+    guard room > 0, room >= min(depth / 4, 16) || peer.asked.isEmpty else { return }
+    var picks = picker.pick(
+      room, for: peer.number, having: peer.pieces, allowed: peer.chokesUs ? peer.allowsUs : nil, using: &random)
+    // Who has nothing to do helps with what others are slow to give.
+    if picks.isEmpty, peer.asked.isEmpty, !peer.chokesUs {
+      picks = picker.pickAgain(for: peer.number, having: peer.pieces, using: &random).map { [$0] } ?? []
+    }
+    var last = -1
+    for pick in picks {
+      peer.asked[pick.block] = now
+      say(.request(pick.block), to: peer, at: now)
+      if pick.block.piece != last, pick.reason != .begun, pick.reason != .endgame, pick.block.offset == 0 {
+        tell(.begun(piece: pick.block.piece, peer.address, pick.reason))
+      }
+      last = pick.block.piece
+    }
+    if picks.last?.reason == .endgame, !hasToldEndgame {
+      hasToldEndgame = true
+      tell(.endgame(missing: picker.wanted.held - picker.have.held))
+    }
+  }
+
+  func gives(_ block: Block, _ content: [UInt8], _ peer: PeerState, at now: Instant) {
+    peer.received.add(content.count, at: now)
+    // Where it was not asked for, it was once: before a choke, or before others were asked instead. It is of use all the same.
+    if let askedAt = peer.asked.removeValue(forKey: block) { peer.pipeline.blockTook(now.since(askedAt)) }
+    peer.lastBlockAt = now
+    peer.isSnubbed = false
+    downloaded += UInt64(content.count)
+    switch picker.receive(block, content, from: peer.number) {
+    case .unwanted: wasted += UInt64(content.count)
+    case .kept(let others): cancel(block, others, at: now)
+    case .complete(let others):
+      cancel(block, others, at: now)
+      actions.append(.store(piece: block.piece, picker.blocks(of: block.piece)))
+    }
+    ask(peer, at: now)
+  }
+
+  private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
+    for other in others.compactMap({ peers[$0] }) where other.asked[block] != nil {
+      // With the Fast extension the answer is a reject or the block itself: it is awaited (BEP 6).
+      if !other.knowsFast { other.asked[block] = nil }
+      say(.cancel(block), to: other, at: now)
+    }
+  }
+
+  enum Check: Sendable {
+    /// Its hash is right and it is on the disk.
+    case good
+    case bad
+    /// It could not be written.
+    case unwritten
+  }
+
+  /// What came of a piece that was to be stored.
+  func checked(_ piece: Int, _ check: Check, at now: Instant) {
+    let givers = picker.givers(of: piece)
+    let addresses = givers.compactMap { peers[$0]?.address }.sorted { "\($0)" < "\($1)" }
+    switch check {
+    case .unwritten: picker.giveUp(piece)
+    case .bad:
+      wasted += UInt64(picker.length(of: piece))
+      tell(.refused(piece: piece, from: addresses))
+      if let culprit = picker.refuse(piece) { blame(culprit, at: now) }
+      askEverybody(at: now)
+    case .good:
+      let culprits = picker.accept(piece)
+      tell(.finished(piece: piece, from: addresses))
+      for culprit in culprits { blame(culprit, at: now) }
+      for peer in inOrder {
+        // It is no news to those that have it, but that there is nothing more to send here may be.
+        say(.have(piece: piece), to: peer, at: now)
+        guard peer.pieces[piece] else { continue }
+        peer.useful -= 1
+        weigh(peer, at: now)
+      }
+      if picker.isComplete { complete(at: now) }
+    }
+  }
+
+  private func blame(_ culprit: PeerNumber, at now: Instant) {
+    if webSeeds.remove(culprit) != nil { return }
+    if let peer = peers[culprit] { ban(peer.address.ip, at: now) }
+  }
+
+  private func complete(at now: Instant) {
+    tell(.completed)
+    for peer in inOrder where peer.isSeeder { close(peer, .bothSeed, at: now) }
+  }
+
+  /// What is wanted from now on.
+  func want(_ pieces: Bitfield, at now: Instant) {
+    picker.want(pieces)
+    for peer in inOrder {
+      peer.useful = useful(peer.pieces)
+      weigh(peer, at: now)
+    }
+    askEverybody(at: now)
+  }
+
+  // MARK: Web servers (BEP 19)
+
+  /// A server that has all of the torrent.
+  func joinWebSeed() -> PeerNumber {
+    // Below all connections'.
+    let number = -1 - webSeedCount
+    webSeedCount += 1
+    webSeeds.insert(number)
+    askWebSeed(number)
+    return number
+  }
+
+  func leaveWebSeed(_ seed: PeerNumber) { webSeeds.remove(seed) }
+
+  func askWebSeed(_ seed: PeerNumber) {
+    guard info != nil, !busySeeds.contains(seed), let pick = picker.pickWhole(for: seed, using: &random) else { return }
+    busySeeds.insert(seed)
+    actions.append(.fetch(seed, piece: pick.piece))
+  }
+
+  /// What came of a piece that was to be fetched; nil where nothing did, and then the server rests until `askWebSeed`.
+  func fetched(_ piece: Int, _ content: [UInt8]?, from seed: PeerNumber, at now: Instant) {
+    busySeeds.remove(seed)
+    var download = PieceDownload(piece: piece, length: picker.length(of: piece))
+    for block in download.ask(.max, of: seed) {
+      guard let content, content.count == picker.length(of: piece) else {
+        picker.release(block, from: seed)
+        continue
+      }
+      let octets = Array(content[block.offset..<block.offset + block.length])
+      downloaded += UInt64(octets.count)
+      switch picker.receive(block, octets, from: seed) {
+      case .unwanted: wasted += UInt64(octets.count)
+      case .kept(let others): cancel(block, others, at: now)
+      case .complete(let others):
+        cancel(block, others, at: now)
+        actions.append(.store(piece: piece, picker.blocks(of: piece)))
+      }
+    }
+    if content != nil { askWebSeed(seed) } else { askEverybody(at: now) }
+  }
+}

@@ -1,0 +1,258 @@
+import EventLoop
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// All that a peer decides about one torrent: what it asks whom for, whom it gives what, and why. It does nothing of it: what comes
+/// in is told to it, and what is to be done stands in `actions`.
+final class Exchange {
+  struct Settings: Sendable {
+    /// Peers that are given something at a time.
+    var uploadSlots = 4
+    /// Gives nothing to anybody, to see what becomes of those who do.
+    var isFreeRider = false
+    /// Peers come from the tracker alone (BEP 27).
+    var isPrivate = false
+    /// Where connections are taken.
+    var listenPort: UInt16 = 0
+    var client = "utopia-peer"
+  }
+
+  let infoHash: InfoHash
+  let peerID: PeerID
+  var settings: Settings
+  /// Nil until it has come from a peer (BEP 9).
+  var info: TorrentInfo?
+  var picker: PiecePicker
+  var choker: Choker
+  var peers: [PeerNumber: PeerState] = [:]
+  /// Web servers that are asked, and those of them that are at work.
+  var webSeeds: Set<PeerNumber> = []
+  var busySeeds: Set<PeerNumber> = []
+  var webSeedCount = 0
+  var banned: Set<IPAddress> = []
+  var metadata = MetadataAssembly()
+  var actions: [ExchangeAction] = []
+  var random: Chance
+  private var lastNumber: PeerNumber = 0
+  private var round = 0
+  private var nextRoundAt: Instant
+  var hasToldEndgame = false
+  /// Octets of pieces that came and went.
+  var downloaded: UInt64 = 0
+  var uploaded: UInt64 = 0
+  /// Octets that had to be thrown away: bad, or here already.
+  var wasted: UInt64 = 0
+
+  /// Requests of a peer that wait, at most: it is told so.
+  static let wishLimit = 500
+  /// A peer that gives nothing for so long is snubbed (BEP 3).
+  static let snubTime = Duration.seconds(60)
+  /// Nothing has to be said for so long before a connection is kept alive, and nothing may be heard before it is over (BEP 3).
+  static let speakTime = Duration.seconds(90)
+  static let silenceTime = Duration.seconds(180)
+
+  init(
+    infoHash: InfoHash, info: TorrentInfo?, have: Bitfield? = nil, wanted: Bitfield? = nil, peerID: PeerID,
+    settings: Settings, random: Chance, at now: Instant
+  ) {
+    self.infoHash = infoHash
+    self.peerID = peerID
+    self.settings = settings
+    self.random = random
+    choker = Choker(slots: settings.isFreeRider ? 0 : settings.uploadSlots)
+    nextRoundAt = now + .seconds(Choker.roundSeconds)
+    picker = PiecePicker(pieceCount: 0, pieceLength: 1, length: 0)
+    if let info { begin(info, have, wanted) }
+  }
+
+  private func begin(_ info: TorrentInfo, _ have: Bitfield?, _ wanted: Bitfield?) {
+    self.info = info
+    settings.isPrivate = info.isPrivate
+    picker = PiecePicker(
+      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted)
+  }
+
+  var isComplete: Bool { info != nil && picker.isComplete }
+  /// Octets that are missing of what is wanted; nil while that is not known.
+  var left: UInt64? {
+    guard info != nil else { return nil }
+    var left: UInt64 = 0
+    for piece in 0..<picker.pieceCount where picker.isMissing(piece) { left += UInt64(picker.length(of: piece)) }
+    return left
+  }
+
+  func takeActions() -> [ExchangeAction] {
+    var taken: [ExchangeAction] = []
+    swap(&taken, &actions)
+    return taken
+  }
+
+  func say(_ message: PeerMessage, to peer: PeerState, at now: Instant) {
+    peer.lastSpokenAt = now
+    actions.append(.send(peer.number, message))
+  }
+
+  /// The peers in the order in which they came, so that the same events make the same result.
+  var inOrder: [PeerState] { peers.values.sorted { $0.number < $1.number } }
+
+  func tell(_ event: ExchangeEvent) { actions.append(.tell(event)) }
+
+  func close(_ peer: PeerState, _ end: PeerEnd, at now: Instant) {
+    guard peers[peer.number] != nil else { return }
+    actions.append(.close(peer.number, end))
+    gone(peer, end, at: now)
+  }
+
+  // MARK: Coming and going
+
+  /// A connection whose handshakes are done.
+  /// - Returns: its name from now on; nil where it is not wanted.
+  func join(
+    _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, at now: Instant
+  ) -> Result<PeerNumber, PeerRefusal> {
+    if handshake.peerID == peerID { return .failure(.init(end: .ourselves)) }
+    if banned.contains(address.ip) { return .failure(.init(end: .badData)) }
+    if let other = peers.values.first(where: { $0.id == handshake.peerID && $0.address.ip == address.ip }) {
+      // Both have called: both sides keep the call of the one with the greater id.
+      let keepsNew = isOutgoing != other.isOutgoing && isOutgoing == (handshake.peerID < peerID)
+      guard keepsNew else { return .failure(.init(end: .twice)) }
+      close(other, .twice, at: now)
+    }
+    lastNumber += 1
+    let number = lastNumber
+    let peer = PeerState(
+      number, address, handshake, isOutgoing: isOutgoing, pieceCount: picker.pieceCount, at: now)
+    peers[number] = peer
+    choker.add(number, using: &random)
+    tell(.connected(address, isOutgoing: isOutgoing))
+    greet(peer, at: now)
+    return .success(number)
+  }
+
+  struct PeerRefusal: Error { var end: PeerEnd }
+
+  /// The first messages: what is here (BEP 3, 6), and which extensions (BEP 10).
+  private func greet(_ peer: PeerState, at now: Instant) {
+    if info != nil {
+      if peer.knowsFast, picker.have.isFull {
+        say(.haveAll, to: peer, at: now)
+      } else if peer.knowsFast, picker.have.isEmpty {
+        say(.haveNone, to: peer, at: now)
+      } else if !picker.have.isEmpty {
+        say(.bitfield(picker.have.octets), to: peer, at: now)
+      }
+    } else if peer.knowsFast {
+      say(.haveNone, to: peer, at: now)
+    }
+    if peer.knowsExtensions {
+      say(.extended(id: 0, payload: extensionHandshake(for: peer).encoded), to: peer, at: now)
+    }
+    if peer.knowsFast, info != nil { allowSome(peer, at: now) }
+  }
+
+  /// Pieces that it gets at once, so that it has something to give (BEP 6).
+  private func allowSome(_ peer: PeerState, at now: Instant) {
+    guard !settings.isFreeRider else { return }
+    let pieces = AllowedFast.pieces(
+      Self.allowedPieces, of: picker.pieceCount, for: peer.address.ip, in: infoHash,
+      hash: { (try? Secrets.sha1($0)) ?? [] })
+    for piece in pieces where picker.have[piece] {
+      peer.allowed.insert(piece)
+      say(.allowedFast(piece: piece), to: peer, at: now)
+    }
+  }
+
+  /// How many, and the pieces with which a peer needs no gift any more.
+  static let allowedPieces = 10
+
+  /// The connection is over.
+  func gone(_ peer: PeerState, _ end: PeerEnd, at now: Instant) {
+    guard peers.removeValue(forKey: peer.number) != nil else { return }
+    releaseAll(of: peer)
+    picker.remove(peer.pieces)
+    metadata.release(peer.metadataAsked)
+    choker.remove(peer.number)
+    tell(.disconnected(peer.address, end))
+    if !peer.isChoked { rechoke(isNewTurn: false, at: now) }
+    askEverybody(at: now)
+  }
+
+  func releaseAll(of peer: PeerState) {
+    for block in peer.asked.keys { picker.release(block, from: peer.number) }
+    picker.forgetSole(peer.number)
+  }
+
+  func ban(_ address: IPAddress, at now: Instant) {
+    guard banned.insert(address).inserted else { return }
+    tell(.banned(address))
+    for peer in inOrder where peer.address.ip == address { close(peer, .badData, at: now) }
+  }
+
+  // MARK: Time
+
+  /// Once a second.
+  func tick(at now: Instant) {
+    for peer in inOrder {
+      if now.since(peer.lastHeardAt) > Self.silenceTime {
+        close(peer, .silent, at: now)
+        continue
+      }
+      if now.since(peer.lastSpokenAt) > Self.speakTime { say(.keepAlive, to: peer, at: now) }
+      giveUpOnSlow(peer, at: now)
+      if peer.nextExchangeAt <= now { exchangePeers(with: peer, at: now) }
+      if info == nil { askForMetadata(of: peer, at: now) }
+    }
+    if nextRoundAt <= now {
+      nextRoundAt = now + .seconds(Choker.roundSeconds)
+      round += 1
+      rechoke(isNewTurn: round % Choker.optimisticRounds == 0, at: now)
+    }
+    askEverybody(at: now)
+  }
+
+  /// What a snubbing peer was asked for, others may give.
+  private func giveUpOnSlow(_ peer: PeerState, at now: Instant) {
+    guard let oldest = peer.asked.values.min() else { return }
+    guard now.since(max(oldest, peer.lastBlockAt)) > Self.snubTime else { return }
+    peer.isSnubbed = true
+    releaseAll(of: peer)
+    for block in peer.asked.keys { say(.cancel(block), to: peer, at: now) }
+    peer.asked = [:]
+  }
+
+  // MARK: Choking
+
+  func rechoke(isNewTurn: Bool, at now: Instant) {
+    let isSeeding = isComplete
+    var candidates: [Choker.Candidate] = []
+    for peer in inOrder {
+      let rates = peer.rates(at: now)
+      candidates.append(
+        Choker.Candidate(
+          number: peer.number, isInterested: peer.wantsOurs, isChoked: peer.isChoked,
+          isSnubbed: peer.isSnubbed && !isSeeding, rate: isSeeding ? rates.sent : rates.received,
+          given: peer.received.total))
+    }
+    for decision in choker.decide(candidates, isSeeding: isSeeding, isNewTurn: isNewTurn) {
+      guard let peer = peers[decision.peer] else { continue }
+      decision.unchokes ? unchoke(peer, decision.reason, at: now) : choke(peer, decision.reason, at: now)
+    }
+  }
+
+  private func unchoke(_ peer: PeerState, _ reason: Choker.Reason, at now: Instant) {
+    peer.isChoked = false
+    say(.unchoke, to: peer, at: now)
+    tell(.unchoked(peer.address, reason))
+  }
+
+  private func choke(_ peer: PeerState, _ reason: Choker.Reason, at now: Instant) {
+    peer.isChoked = true
+    say(.choke, to: peer, at: now)
+    tell(.choked(peer.address, reason))
+    // Without the Fast extension a choke itself says that nothing comes; with it, each is told (BEP 6).
+    let refused = peer.knowsFast ? peer.wishes.filter { !peer.allowed.contains($0.piece) } : peer.wishes
+    peer.wishes.removeAll { refused.contains($0) }
+    if peer.knowsFast { for block in refused { say(.reject(block), to: peer, at: now) } }
+  }
+}

@@ -1,0 +1,72 @@
+import Octets
+import TorrentWire
+
+/// What happens between the peers of a torrent and why: this is what people come to see.
+enum ExchangeEvent: Sendable {
+  case connected(SocketAddress, isOutgoing: Bool)
+  case disconnected(SocketAddress, PeerEnd)
+  /// The first blocks of a piece are asked for.
+  case begun(piece: Int, SocketAddress, PickReason)
+  /// All that is missing was asked for.
+  case endgame(missing: Int)
+  case finished(piece: Int, from: [SocketAddress])
+  case refused(piece: Int, from: [SocketAddress])
+  case unchoked(SocketAddress, Choker.Reason)
+  case choked(SocketAddress, Choker.Reason)
+  /// What the peer does with us.
+  case chokedUs(SocketAddress), unchokedUs(SocketAddress)
+  case wantsOurs(SocketAddress), wantsNothing(SocketAddress)
+  case banned(IPAddress)
+  case infoComplete
+  case completed
+}
+
+/// Why a connection ends.
+enum PeerEnd: Equatable, Sendable {
+  case fault(PeerFault)
+  /// It said something that makes no sense now.
+  case outOfTurn(String)
+  case silent
+  case bothSeed
+  case badData
+  case twice
+  case ourselves
+  case tooMany
+  case removed
+  /// The network, or the peer itself.
+  case lost(String)
+}
+
+extension PeerEnd {
+  var words: String {
+    switch self {
+    case .fault(let fault): "\(fault)"
+    case .outOfTurn(let what): "\(what) out of turn"
+    case .silent: "silent too long"
+    case .bothSeed: "both have all"
+    case .badData: "gave bad data"
+    case .twice: "connected already"
+    case .ourselves: "this peer itself"
+    case .tooMany: "too many connections"
+    case .removed: "the torrent was paused or removed"
+    case .lost(let why): why
+    }
+  }
+}
+
+/// What an exchange wants done.
+enum ExchangeAction: Sendable {
+  case send(PeerNumber, PeerMessage)
+  /// The peer waits for blocks: they are to be had one by one, as fast as it may go.
+  case serve(PeerNumber)
+  /// To be checked and written; `checked` is waited for.
+  case store(piece: Int, [[UInt8]])
+  /// To be got from a web server, whole; `fetched` is waited for.
+  case fetch(PeerNumber, piece: Int)
+  case close(PeerNumber, PeerEnd)
+  /// Peers of the torrent that others know.
+  case met([SocketAddress])
+  /// To be hashed; `install` is waited for, or `metadataIsBad`.
+  case checkMetadata([UInt8])
+  case tell(ExchangeEvent)
+}

@@ -1,0 +1,140 @@
+import EventLoop
+import Octets
+import TorrentWire
+
+/// What is known of one connection with another peer of the torrent.
+final class PeerState {
+  let number: PeerNumber
+  let address: SocketAddress
+  let id: PeerID
+  let isOutgoing: Bool
+  let knowsFast: Bool
+  let knowsExtensions: Bool
+  let connectedAt: Instant
+
+  /// Which pieces it has.
+  var pieces: Bitfield
+  /// What it said of its pieces before it was known how many there are.
+  var claims = PieceClaims()
+  /// Pieces that it has and that are wanted here.
+  var useful = 0
+  var hasSpoken = false
+
+  /// It gives us nothing.
+  var chokesUs = true
+  /// It wants something that is here.
+  var wantsOurs = false
+  /// It gets nothing from us.
+  var isChoked = true
+  /// It was told that we want something.
+  var isWanted = false
+  /// It gave nothing for a minute, though it was asked.
+  var isSnubbed = false
+
+  /// What it was asked for, and when.
+  var asked: [Block: Instant] = [:]
+  /// What it asks for, in its order.
+  var wishes: [Block] = []
+  /// Pieces that it gives though it chokes us (BEP 6).
+  var allowsUs: Set<Int> = []
+  /// Pieces that it gets though we choke it.
+  var allowed: Set<Int> = []
+
+  var received: RateMeter
+  var sent: RateMeter
+  /// Octets of its pieces that came out good, as far as it gave them alone.
+  var lastBlockAt: Instant
+  var lastHeardAt: Instant
+  var lastSpokenAt: Instant
+  var pipeline = Pipeline()
+
+  // The extension protocol (BEP 10).
+  var metadataID: UInt8?
+  var exchangeID: UInt8?
+  var metadataSize: Int?
+  var client: String?
+  var listenPort: UInt16?
+  var requestLimit = 250
+  /// Peers of which it was told.
+  var toldOf: Set<SocketAddress> = []
+  var nextExchangeAt: Instant
+  var lastExchangeFromAt: Instant?
+  /// Pieces of the info dictionary that it was asked for.
+  var metadataAsked: Set<Int> = []
+
+  init(
+    _ number: PeerNumber, _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, pieceCount: Int,
+    at now: Instant
+  ) {
+    self.number = number
+    self.address = address
+    self.isOutgoing = isOutgoing
+    id = handshake.peerID
+    knowsFast = handshake.knowsFast
+    knowsExtensions = handshake.knowsExtensions
+    connectedAt = now
+    pieces = Bitfield(pieceCount: pieceCount)
+    received = RateMeter(at: now)
+    sent = RateMeter(at: now)
+    (lastBlockAt, lastHeardAt, lastSpokenAt) = (now, now, now)
+    nextExchangeAt = now
+  }
+
+  var isSeeder: Bool { pieces.pieceCount > 0 && pieces.isFull }
+
+  /// Where it takes connections, as far as that is known.
+  var reachableAt: SocketAddress? {
+    if isOutgoing { return address }
+    return listenPort.flatMap { $0 > 0 ? SocketAddress(ip: address.ip, port: $0) : nil }
+  }
+
+  func rates(at now: Instant) -> (received: Double, sent: Double) {
+    (received.rate(at: now), sent.rate(at: now))
+  }
+}
+
+/// What a peer says of its pieces while nobody here knows how many there are (BEP 9).
+struct PieceClaims: Sendable {
+  private var bits: [UInt8] = []
+  private var all = false
+  private var single: Set<Int> = []
+  private static let limit = 100_000
+
+  mutating func bitfield(_ octets: [UInt8]) { bits = octets }
+  mutating func everything() { all = true }
+  mutating func have(_ piece: Int) { if single.count < Self.limit { single.insert(piece) } }
+
+  /// Nil where the claims are not of so many pieces.
+  func pieces(of pieceCount: Int) -> Bitfield? {
+    if all { return Bitfield(pieceCount: pieceCount, isFull: true) }
+    guard
+      var pieces = bits.isEmpty ? Bitfield(pieceCount: pieceCount) : Bitfield(bits, pieceCount: pieceCount)
+    else { return nil }
+    for piece in single {
+      guard piece < pieceCount else { return nil }
+      pieces[piece] = true
+    }
+    return pieces
+  }
+}
+
+/// How many blocks a peer is asked for at a time: as many as keep it busy until what is asked next arrives there, the link's
+/// bandwidth times its delay; few more, for what is asked of a slow peer is asked of nobody else.
+struct Pipeline: Sendable {
+  /// The shortest time from a request to its block: the way there and back.
+  private var delay = Duration.seconds(2)
+  /// A loop may be busy with others for a while.
+  private static let slack = Duration.milliseconds(250)
+  private static let longest = Duration.seconds(2)
+  private static let least = 4
+  private static let most = 500
+
+  mutating func blockTook(_ time: Duration) { delay = min(delay, time) }
+
+  /// - Parameter rate: octets a second that come from the peer.
+  func depth(rate: Double, limit: Int) -> Int {
+    let time = min(Self.longest, max(Self.slack, delay * 2))
+    let blocks = rate * (time / .seconds(1)) / Double(Block.size)
+    return min(limit, Self.most, max(Self.least, Int(blocks.rounded(.up)) + 2))
+  }
+}

@@ -1,0 +1,253 @@
+import TorrentWire
+
+/// Decides which blocks to ask a peer for: begun pieces first, of the others the rarest, at the end everybody for the rest (BEP 3).
+struct PiecePicker {
+  struct Pick: Equatable, Sendable {
+    var block: Block
+    var reason: PickReason
+  }
+
+  enum Arrival: Equatable, Sendable {
+    /// It was not asked for, or has come already.
+    case unwanted
+    /// These need not give it any more.
+    case kept(cancel: [PeerNumber])
+    /// As before, and all of the piece is here now.
+    case complete(cancel: [PeerNumber])
+  }
+
+  /// A piece's way.
+  enum State: Equatable, Sendable {
+    case missing, begun, checking, here
+    /// It lies in no file that is wanted.
+    case unwanted
+  }
+
+  let pieceLength: Int
+  /// Octets of the torrent.
+  let length: Int64
+  private(set) var have: Bitfield
+  private(set) var wanted: Bitfield
+  private(set) var order: PieceOrder
+  private var downloads: [Int: PieceDownload] = [:]
+  /// Pieces that are begun and have blocks that nobody was asked for, the oldest first.
+  private var open: [Int] = []
+  private var checking: [Int: PieceDownload] = [:]
+  private var suspicions = Suspicions()
+  /// Pieces that are begun at a time, at most: they are in memory.
+  private let downloadLimit: Int
+
+  /// Pieces that are picked without looking at how rare they are.
+  static let randomPieces = 4
+  /// Octets of pieces that are begun, at most, but for `leastDownloads` pieces.
+  static let memoryLimit = 268_435_456
+  static let leastDownloads = 4
+
+  init(pieceCount: Int, pieceLength: Int, length: Int64, have: Bitfield? = nil, wanted: Bitfield? = nil) {
+    self.pieceLength = pieceLength
+    self.length = length
+    self.have = have ?? Bitfield(pieceCount: pieceCount)
+    self.wanted = wanted ?? Bitfield(pieceCount: pieceCount, isFull: true)
+    order = PieceOrder(pieceCount: pieceCount)
+    downloadLimit = max(Self.leastDownloads, Self.memoryLimit / pieceLength)
+    for piece in 0..<pieceCount where isMissing(piece) { order.insert(piece) }
+  }
+
+  var pieceCount: Int { have.pieceCount }
+  func length(of piece: Int) -> Int { Int(min(Int64(pieceLength), length - Int64(piece) * Int64(pieceLength))) }
+  /// Wanted and not here.
+  func isMissing(_ piece: Int) -> Bool { wanted[piece] && !have[piece] }
+  /// All that is wanted is here.
+  var isComplete: Bool { !have.hasSomethingMissing(of: wanted) }
+
+  func state(of piece: Int) -> State {
+    if have[piece] { return .here }
+    if checking[piece] != nil { return .checking }
+    if downloads[piece] != nil { return .begun }
+    return wanted[piece] ? .missing : .unwanted
+  }
+
+  /// Octets of a begun piece that are here.
+  func progress(of piece: Int) -> Int {
+    if let download = downloads[piece] { return download.blocks.reduce(0) { $0 + $1.count } }
+    return have[piece] || checking[piece] != nil ? length(of: piece) : 0
+  }
+
+  // MARK: Who has what
+
+  mutating func add(_ pieces: Bitfield) {
+    if pieces.isFull { return order.addEverywhere() }
+    for piece in 0..<pieceCount where pieces[piece] { order.addPeer(with: piece) }
+  }
+
+  mutating func remove(_ pieces: Bitfield) {
+    if pieces.isFull { return order.removeEverywhere() }
+    for piece in 0..<pieceCount where pieces[piece] { order.removePeer(with: piece) }
+  }
+
+  /// A peer's pieces become one more.
+  mutating func add(_ piece: Int, to pieces: inout Bitfield) {
+    guard !pieces[piece] else { return }
+    pieces[piece] = true
+    guard pieces.isFull else { return order.addPeer(with: piece) }
+    for other in 0..<pieceCount where other != piece { order.removePeer(with: other) }
+    order.addEverywhere()
+  }
+
+  // MARK: What to ask for
+
+  /// What to ask a peer for next.
+  /// - Parameters:
+  ///   - allowed: the only pieces that it gives, where it chokes.
+  mutating func pick<Random: RandomNumberGenerator>(
+    _ count: Int, for peer: PeerNumber, having pieces: Bitfield, allowed: Set<Int>? = nil, using random: inout Random
+  ) -> [Pick] {
+    var picks: [Pick] = []
+    let gives = { (piece: Int) in pieces[piece] && allowed?.contains(piece) ?? true }
+    for piece in open where picks.count < count && gives(piece) {
+      guard var download = downloads[piece], download.sole ?? peer == peer else { continue }
+      let reason: PickReason = download.sole == nil ? .begun : .again
+      downloads[piece] = nil
+      picks += download.ask(count - picks.count, of: peer).map { Pick(block: $0, reason: reason) }
+      if download.free == 0 { open.removeAll { $0 == piece } }
+      downloads[piece] = download
+    }
+    while picks.count < count, downloads.count < downloadLimit,
+      let (piece, reason) = next(gives, isAllowed: allowed != nil, using: &random)
+    {
+      picks += begin(piece, with: peer, reason, count - picks.count)
+    }
+    return picks
+  }
+
+  /// A whole piece for somebody who gives all of it at once, as a web server does.
+  mutating func pickWhole<Random: RandomNumberGenerator>(
+    for peer: PeerNumber, using random: inout Random
+  ) -> (piece: Int, reason: PickReason)? {
+    guard downloads.count < downloadLimit, let (piece, reason) = next({ _ in true }, isAllowed: false, using: &random)
+    else { return nil }
+    _ = begin(piece, with: peer, reason, .max)
+    return (piece, reason)
+  }
+
+  /// All that is missing was asked for.
+  var isEndgame: Bool { open.isEmpty && order.reachable == 0 && !downloads.isEmpty }
+
+  private mutating func next<Random: RandomNumberGenerator>(
+    _ gives: (Int) -> Bool, isAllowed: Bool, using random: inout Random
+  ) -> (Int, PickReason)? {
+    if isAllowed { return order.any(using: &random, where: gives).map { ($0, .allowedFast) } }
+    if have.held + downloads.count + checking.count < Self.randomPieces {
+      return order.any(using: &random, where: gives).map { ($0, .random) }
+    }
+    return order.rarest(using: &random, where: gives).map {
+      ($0.piece, .rarest(peers: order.peers(with: $0.piece), equals: $0.equals))
+    }
+  }
+
+  private mutating func begin(_ piece: Int, with peer: PeerNumber, _ reason: PickReason, _ count: Int) -> [Pick] {
+    order.remove(piece)
+    var download = PieceDownload(piece: piece, length: length(of: piece))
+    let isAgain = suspicions.has(piece)
+    if isAgain { download.sole = peer }
+    let blocks = download.ask(count, of: peer)
+    if download.free > 0 { open.append(piece) }
+    downloads[piece] = download
+    return blocks.map { Pick(block: $0, reason: isAgain ? .again : reason) }
+  }
+
+  /// A block that others were asked for already, for a peer that is asked for nothing else: one of those that fewest were asked for.
+  mutating func pickAgain<Random: RandomNumberGenerator>(
+    for peer: PeerNumber, having pieces: Bitfield, using random: inout Random
+  ) -> Pick? {
+    guard isEndgame else { return nil }
+    var least = Int.max
+    var found: [(piece: Int, number: Int)] = []
+    for piece in downloads.keys.sorted() where pieces[piece] {
+      guard let download = downloads[piece], download.sole == nil else { continue }
+      for (number, askers) in download.askedOfOthers(than: peer) where askers <= least {
+        if askers < least { found = [] }
+        least = askers
+        found.append((piece, number))
+      }
+    }
+    guard let (piece, number) = found.randomElement(using: &random) else { return nil }
+    downloads[piece]?.askToo(number, of: peer)
+    return downloads[piece].map { Pick(block: $0.block(number), reason: .endgame) }
+  }
+
+  // MARK: What comes of it
+
+  /// The peer won't give the block, or not soon.
+  mutating func release(_ block: Block, from peer: PeerNumber) {
+    guard let number = downloads[block.piece]?.number(of: block) else { return }
+    if downloads[block.piece]?.release(number, from: peer) == true, !open.contains(block.piece) {
+      open.append(block.piece)
+    }
+  }
+
+  /// A peer that has gone is not waited for with the pieces that it alone was asked for.
+  mutating func forgetSole(_ peer: PeerNumber) {
+    for (piece, download) in downloads where download.sole == peer {
+      // What it has given so far may be bad: from whoever comes next, all of it.
+      downloads[piece] = nil
+      open.removeAll { $0 == piece }
+      if isMissing(piece) { order.insert(piece) }
+    }
+  }
+
+  mutating func receive(_ block: Block, _ content: [UInt8], from peer: PeerNumber) -> Arrival {
+    guard let number = downloads[block.piece]?.number(of: block), content.count == block.length,
+      downloads[block.piece]?.sole ?? peer == peer,
+      let cancel = downloads[block.piece]?.receive(number, content, from: peer)
+    else { return .unwanted }
+    if downloads[block.piece]?.free == 0, let place = open.firstIndex(of: block.piece) { open.remove(at: place) }
+    guard downloads[block.piece]?.isComplete == true, let download = downloads.removeValue(forKey: block.piece) else {
+      return .kept(cancel: cancel)
+    }
+    checking[block.piece] = download
+    return .complete(cancel: cancel)
+  }
+
+  /// The blocks of a piece that is complete and was not checked yet.
+  func blocks(of piece: Int) -> [[UInt8]] { checking[piece]?.blocks ?? [] }
+  func givers(of piece: Int) -> Set<PeerNumber> { Set((checking[piece]?.givers ?? []).compactMap { $0 }) }
+
+  /// Its hash is right and it is on the disk.
+  /// - Returns: who gave something else before.
+  mutating func accept(_ piece: Int) -> Set<PeerNumber> {
+    guard let download = checking.removeValue(forKey: piece) else { return [] }
+    have[piece] = true
+    return suspicions.convict(by: download)
+  }
+
+  /// Its hash is wrong.
+  /// - Returns: whose fault it is, where that is known now.
+  mutating func refuse(_ piece: Int) -> PeerNumber? {
+    guard let download = checking.removeValue(forKey: piece) else { return nil }
+    if isMissing(piece) { order.insert(piece) }
+    let givers = Set(download.givers.compactMap { $0 })
+    if givers.count == 1 { return givers.first }
+    suspicions.remember(download)
+    return nil
+  }
+
+  /// It could not be written, which is nobody's fault.
+  mutating func giveUp(_ piece: Int) {
+    checking[piece] = nil
+    if isMissing(piece) { order.insert(piece) }
+  }
+
+  /// What is wanted from now on. A piece that is begun comes all the same.
+  mutating func want(_ pieces: Bitfield) {
+    wanted = pieces
+    for piece in 0..<pieceCount where downloads[piece] == nil && checking[piece] == nil {
+      if isMissing(piece) { order.insert(piece) } else { order.remove(piece) }
+    }
+  }
+}
+
+extension Bitfield {
+  /// Whether it lacks a piece of `other`.
+  func hasSomethingMissing(of other: Bitfield) -> Bool { other.hasSomething(for: self) }
+}
