@@ -26,6 +26,8 @@ final class Exchange {
   var picker: PiecePicker
   var choker: Choker
   var peers: [PeerNumber: PeerState] = [:]
+  /// The peers in the order in which they came, so that the same events make the same result.
+  private(set) var inOrder: [PeerState] = []
   /// Web servers that are asked, and those of them that are at work.
   var webSeeds: Set<PeerNumber> = []
   var busySeeds: Set<PeerNumber> = []
@@ -93,9 +95,6 @@ final class Exchange {
     actions.append(.send(peer.number, message))
   }
 
-  /// The peers in the order in which they came, so that the same events make the same result.
-  var inOrder: [PeerState] { peers.values.sorted { $0.number < $1.number } }
-
   func tell(_ event: ExchangeEvent) { actions.append(.tell(event)) }
 
   func close(_ peer: PeerState, _ end: PeerEnd, at now: Instant) {
@@ -124,6 +123,7 @@ final class Exchange {
     let peer = PeerState(
       number, address, handshake, isOutgoing: isOutgoing, pieceCount: picker.pieceCount, at: now)
     peers[number] = peer
+    inOrder.append(peer)
     choker.add(number, using: &random)
     tell(.connected(address, isOutgoing: isOutgoing))
     greet(peer, at: now)
@@ -169,6 +169,7 @@ final class Exchange {
   /// The connection is over.
   func gone(_ peer: PeerState, _ end: PeerEnd, at now: Instant) {
     guard peers.removeValue(forKey: peer.number) != nil else { return }
+    inOrder.removeAll { $0 === peer }
     releaseAll(of: peer)
     picker.remove(peer.pieces)
     metadata.release(peer.metadataAsked)
