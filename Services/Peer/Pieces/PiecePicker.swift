@@ -29,9 +29,9 @@ struct PiecePicker {
   private(set) var have: Bitfield
   private(set) var wanted: Bitfield
   private(set) var order: PieceOrder
-  private var downloads: [Int: PieceDownload] = [:]
+  private(set) var downloads: [Int: PieceDownload] = [:]
   /// Pieces that are begun and have blocks that nobody was asked for, the oldest first.
-  private var open: [Int] = []
+  private(set) var open: [Int] = []
   private var checking: [Int: PieceDownload] = [:]
   private var suspicions = Suspicions()
   /// Pieces that are begun at a time, at most: they are in memory.
