@@ -39,6 +39,8 @@ final class PeerState {
   var allowsUs: Set<Int> = []
   /// Pieces that it gets though we choke it.
   var allowed: Set<Int> = []
+  /// Octets of those that it got while it was choked.
+  var gifts: UInt64 = 0
 
   var received: RateMeter
   var sent: RateMeter
@@ -61,6 +63,10 @@ final class PeerState {
   var lastExchangeFromAt: Instant?
   /// Pieces of the info dictionary that it was asked for.
   var metadataAsked: Set<Int> = []
+  /// When it was asked first, or gave one last.
+  var metadataAskedAt: Instant
+  /// Pieces of the info dictionary that it got.
+  var metadataGiven = 0
 
   init(
     _ number: PeerNumber, _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, pieceCount: Int,
@@ -78,7 +84,11 @@ final class PeerState {
     sent = RateMeter(at: now)
     (lastBlockAt, lastHeardAt, lastSpokenAt) = (now, now, now)
     nextExchangeAt = now
+    metadataAskedAt = now
   }
+
+  /// The same whatever the hashes of this run are.
+  var askedInOrder: [Block] { asked.keys.sorted { ($0.piece, $0.offset) < ($1.piece, $1.offset) } }
 
   var isSeeder: Bool { pieces.pieceCount > 0 && pieces.isFull }
 

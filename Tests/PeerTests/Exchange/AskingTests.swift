@@ -243,4 +243,24 @@ import TorrentWire
     talk.tick()
     #expect(talk.requests(to: peer).count == 2)
   }
+
+  @Test func whoRejectsWhatIsHereIsAskedForMoreAtOnce() throws {
+    let talk = try Talk(pieces: 1)
+    let slow = try talk.joinGiver(1)
+    let asked = talk.requests(to: slow)
+    let quick = try talk.joinGiver(2)
+    let again = try #require(talk.requests(to: quick).first)
+    talk.give(again, from: quick)
+    let other = try #require(talk.requests(to: quick).first)
+    #expect(Set(asked) == [again, other])
+    // The last one is given up by who has it alone, and then by the other.
+    talk.hear(.reject(other), from: quick)
+    #expect(talk.requests(to: quick).isEmpty)
+    _ = talk.takeSaid(to: slow)
+    talk.hear(.reject(other), from: slow)
+    #expect(talk.requests(to: slow).isEmpty && talk.requests(to: quick) == [other])
+    // What it was told not to send is nothing to wait for.
+    talk.hear(.reject(again), from: slow)
+    #expect(talk.requests(to: slow) == [other])
+  }
 }
