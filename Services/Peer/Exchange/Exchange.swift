@@ -176,7 +176,7 @@ final class Exchange {
     inOrder.removeAll { $0 === peer }
     releaseAll(of: peer)
     picker.remove(peer.pieces)
-    metadata.release(peer.metadataAsked)
+    noMetadata(of: peer)
     choker.remove(peer.number)
     tell(.disconnected(peer.address, end))
     if !peer.isChoked { rechoke(isNewTurn: false, at: now) }
@@ -206,6 +206,7 @@ final class Exchange {
       if now.since(peer.lastSpokenAt) > Self.speakTime { say(.keepAlive, to: peer, at: now) }
       giveUpOnSlow(peer, at: now)
       if peer.nextExchangeAt <= now { exchangePeers(with: peer, at: now) }
+      giveUpOnMetadata(of: peer, at: now)
       if info == nil { askForMetadata(of: peer, at: now) }
     }
     if nextRoundAt <= now {

@@ -208,6 +208,26 @@ import TorrentWire
     #expect(talk.isHere(peers[0]) && talk.isHere(peers[2]))
   }
 
+  @Test func theOnlyOneThatIsAskedMayNotChangeItsMind() throws {
+    for (id, size) in [(0, nil), (3, 77)] as [(UInt8, Int?)] {
+      let talk = try Talk(pieces: 5000, isKnown: false)
+      let peers = try (1...2).map { try knower(talk, $0) }
+      for peer in peers { for part in metadataRequests(talk, to: peer) { give(talk, part, from: peer, octet: 9) } }
+      for peer in peers { for part in metadataRequests(talk, to: peer) { give(talk, part, from: peer, octet: 9) } }
+      #expect(talk.takeMetadata().count == 1)
+      talk.exchange.metadataIsBad(at: talk.now)
+      talk.collect()
+      // Both had a share, and now the first is asked alone.
+      #expect(metadataRequests(talk, to: peers[0]).count == 4 && metadataRequests(talk, to: peers[1]).isEmpty)
+      talk.hear(handshake(metadata: id, size: size), from: peers[0])
+      for _ in 0..<65 {
+        talk.tick()
+        for peer in peers { talk.hear(.keepAlive, from: peer) }
+      }
+      #expect(metadataRequests(talk, to: peers[1]).count == 4)
+    }
+  }
+
   @Test func theInfoDictionaryIsNotGivenWithoutEnd() throws {
     let talk = try Talk(pieces: 2000)
     let peer = try talk.join(1, extensions: true)
