@@ -21,6 +21,8 @@ struct SystemResolver: Sendable {
   /// - Throws: `LookUpError`, or `IOError.overloaded` where too many wait.
   func addresses(of host: String) async throws -> [IPAddress] {
     if let literal = IPAddress(host) { return [literal] }
+    // The C library would look up what stands before it.
+    guard !host.utf8.contains(0) else { throw LookUpError(description: "a name has no null octet") }
     return try await pool.run { try Self.ask(host) }
   }
 

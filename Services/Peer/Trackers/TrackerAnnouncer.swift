@@ -102,7 +102,7 @@ actor TrackerAnnouncer {
   /// In the order in which they are asked.
   var statuses: [TrackerStatus] {
     let now = now
-    let first = isRunning ? tiers.next(at: now) : nil
+    let first = isRunning && !isAnnouncing ? tiers.next(at: now) : nil
     return tiers.tiers.joined().compactMap { url in
       guard var status = records[url] else { return nil }
       status.next = url == first ? schedule.due : tiers.rest(of: url, at: now).flatMap { $0 == .max ? nil : $0 }

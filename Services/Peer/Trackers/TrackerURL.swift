@@ -62,7 +62,7 @@ struct TrackerURL: Hashable, Sendable {
     let end = isBracketed ? authority.firstIndex(of: "]") : authority.lastIndex(of: ":") ?? authority.endIndex
     guard let end else { throw TrackerURLError("the bracket before the tracker's address is not closed") }
     let host = try isBracketed ? v6(authority[..<end].dropFirst()) : name(authority[..<end])
-    let rest = authority[end...].drop { $0 == "]" }
+    let rest = authority[end...].dropFirst(isBracketed ? 1 : 0)
     if rest.isEmpty || rest == ":" {
       guard let port = scheme.defaultPort else { throw TrackerURLError("a tracker's udp:// URL needs a port") }
       return (host, port)
