@@ -56,7 +56,7 @@ actor TrackerAnnouncer {
   func start(isComplete: Bool) {
     guard !isRunning, !records.isEmpty else { return }
     isRunning = true
-    run += 1
+    beginRun()
     schedule.start(at: now, isComplete: isComplete)
     arm()
   }
@@ -94,8 +94,7 @@ actor TrackerAnnouncer {
       await waiting.value(within: Self.stopTime / 2, late: (), cancelled: ())
     }
     guard !isRunning else { return }
-    run += 1
-    isAnnouncing = false
+    beginRun()
     await farewell(to: schedule.stop(), within: end.since(.current))
   }
 
@@ -113,6 +112,13 @@ actor TrackerAnnouncer {
   // MARK: Rounds
 
   private var now: Int64 { clock.now.seconds }
+
+  /// What a round of before still hears counts no more.
+  private func beginRun() {
+    run += 1
+    isAnnouncing = false
+    for (url, record) in records where record.state == .announcing { records[url]?.state = .waiting }
+  }
 
   private func arm() {
     if let alarm { clock.cancel(alarm) }

@@ -1,5 +1,6 @@
 import EventLoop
 import HTTPClient
+import HTTPServer
 import Octets
 import ServiceKit
 import Testing
@@ -153,6 +154,51 @@ import TorrentWire
     #expect(await events(tracker, 3) == ["started", "announce", "announce"])
     _ = await wait(announcer) { $0.first?.state == .working }
     await announcer.stop()
+  }
+
+  @Test("A tracker that wants to be left alone is, also by a person")
+  func rests() async throws {
+    let router = Router()
+    let asked = Lock<[String]>([])
+    for (path, retry) in [("/a/announce", TrackerFailure.Retry.never), ("/b/announce", .minutes(5))] {
+      let octets = TrackerFailure("closed", retry: retry).encoded
+      router.get(path) { _ in
+        asked.withLock { $0.append(path) }
+        return .octets(octets, type: "text/plain")
+      }
+    }
+    let server = HTTPServer(router: router, configuration: .init())
+    let address = try server.listen(on: SocketAddress(ip: .loopbackV4, port: 0), loops: [loop])
+    let tiers = try ["/a/announce", "/b/announce"].map { [try TrackerURL("http://\(address)\($0)")] }
+    let announcer = try announcer(tiers)
+    await announcer.start(isComplete: false)
+    let statuses = await wait(announcer) { $0.last?.state == .failed }
+    #expect(statuses.map(\.message) == ["closed", "closed"] && statuses.first?.next == nil)
+    #expect(try #require(statuses.last?.next) > clock.now.seconds + 200)
+    await announcer.announceNow()
+    await pass(200)
+    #expect(asked.withLock { $0 } == ["/a/announce", "/b/announce"])
+    await pass(101)
+    while asked.withLock({ $0.count }) < 3, !Task.isCancelled { await loop.sleep(for: .milliseconds(2)) }
+    #expect(asked.withLock { $0.last } == "/b/announce")
+    await announcer.stop()
+  }
+
+  @Test("A start while the end is under way is a start")
+  func restart() async throws {
+    let silent = try await ScriptedTracker(on: loop) { _, _ in [] }
+    let announcer = try announcer([[try silent.url()]])
+    await announcer.start(isComplete: false)
+    _ = await silent.asked(1)
+    let end = Task { await announcer.stop() }
+    while await silent.asked.count < 2, !Task.isCancelled {
+      await announcer.start(isComplete: false)
+      await loop.sleep(for: .milliseconds(2))
+    }
+    await end.value
+    #expect(await announcer.statuses.first?.state == .announcing)
+    await announcer.stop()
+    #expect(await announcer.statuses.first?.state == .waiting)
   }
 
   @Test("An end is not held up by a tracker that is silent, and none is needed without trackers")
