@@ -123,7 +123,7 @@ let package = Package(
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
     tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "ServiceKit", "TorrentWire"]),
-    tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "TorrentWire", log]),
+    tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "TorrentWire", log]),
     tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]
