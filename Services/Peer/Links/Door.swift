@@ -62,6 +62,8 @@ final class Door: @unchecked Sendable {
 
   func close() async {
     for listener in listeners { await listener.drain() }
-    for link in links.values { link.assumeIsolated { $0.close() } }
+    hangUp()
   }
+
+  private func hangUp() { for link in links.values { link.assumeIsolated { $0.close() } } }
 }

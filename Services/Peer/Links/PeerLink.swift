@@ -45,7 +45,7 @@ actor PeerLink: StreamOwner {
   }
 
   /// How many pieces there are is known from now on.
-  func knows(pieceCount: Int) { decoder.pieceCount = pieceCount }
+  func knows(pieceCount: Int?) { decoder.pieceCount = pieceCount }
 
   /// Ends it from our side.
   func close() {

@@ -128,6 +128,13 @@ extension Torrent {
     link.link.assumeIsolated { $0.close() }
   }
 
+  /// Ends all connections.
+  func hangUp() {
+    for link in links.values { link.link.assumeIsolated { $0.close() } }
+    links = [:]
+    calls = []
+  }
+
   /// What was seen of a peer is of use when it is to be called again.
   private func note(_ peer: PeerState, at now: Instant) {
     guard let address = peer.reachableAt else { return }

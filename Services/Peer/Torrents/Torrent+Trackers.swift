@@ -9,7 +9,9 @@ extension Torrent {
     guard !tiers.isEmpty else { return }
     let announcer = TrackerAnnouncer(
       on: loop, tiers, client: around.trackers, clock: around.clock, chance: around.chance,
-      report: { [weak self] in await self?.report() },
+      report: { [weak self, infoHash, around] in
+        await self?.report() ?? AnnounceRequest(infoHash: infoHash, peerID: around.peerID, port: around.port)
+      },
       found: { [weak self] addresses in await self?.learn(addresses) })
     self.announcer = announcer
     announcer.assumeIsolated { $0.start(isComplete: isComplete) }

@@ -165,6 +165,7 @@ actor Torrent {
     beginWebSeeds()
     state = info == nil ? .fetchingInfo : exchange.isComplete ? .seeding : .downloading
     announce(isComplete: exchange.isComplete)
+    learn(record.peers.compactMap { SocketAddress($0) })
     tick()
     act()
   }
@@ -177,9 +178,7 @@ actor Torrent {
     }
     run += 1
     await settle()
-    for link in links.values { link.link.assumeIsolated { $0.close() } }
-    links = [:]
-    calls = []
+    hangUp()
     exchange = nil
     webSeeds = [:]
     state = next

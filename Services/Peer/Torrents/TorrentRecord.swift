@@ -11,6 +11,8 @@ struct TorrentRecord: Sendable {
   var tiers: [[String]] = []
   /// Web servers that have the files (BEP 19).
   var webSeeds: [String] = []
+  /// Peers that a magnet link names, `host:port` each; they are of use once.
+  var peers: [String] = []
   /// Seconds since 1970, world clock.
   var addedAt: Int64
   var completedAt: Int64?
