@@ -15,7 +15,9 @@ import COpenSSL
 
   deinit { unsafe EVP_MD_CTX_free(context) }
 
-  private static func begin(_ context: OpaquePointer) -> Bool { unsafe EVP_DigestInit_ex(context, EVP_sha1(), nil) == 1 }
+  private static func begin(_ context: OpaquePointer) -> Bool {
+    unsafe EVP_DigestInit_ex(context, EVP_sha1(), nil) == 1
+  }
 
   public mutating func update(_ octets: Span<UInt8>) throws {
     let result = unsafe octets.withUnsafeBufferPointer { unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count) }

@@ -133,6 +133,27 @@ import TorrentWire
     #expect(folder.status("torrent/a")?.st_blocks ?? 9 < 9)
   }
 
+  @Test func aHoleBeforeOctetsIsAPartOfThePiece() throws {
+    let zeros = [UInt8](repeating: 0, count: 1 << 20)
+    let torrent = try KnownTorrent([("", zeros.count + 3)], pieceLength: zeros.count + 3, content: zeros + [1, 2, 3])
+    let files = torrent.files(in: folder)
+    try files.prepare(wanted: [true])
+    #expect(try !files.verify(0))
+    try folder.write([1, 2, 3], to: "torrent", at: zeros.count)
+    #expect(try files.verify(0))
+  }
+
+  @Test func aFileThatWasOpenForReadingIsWritten() throws {
+    let torrent = try KnownTorrent([("a", 10)], pieceLength: 10)
+    let files = torrent.files(in: folder)
+    try files.prepare(wanted: [true])
+    let reader = try files.file(0, forWriting: false)
+    try files.write(0, [torrent.content])
+    #expect(try files.verify(0))
+    #expect(try files.file(0, forWriting: false).isWritable && !reader.isWritable)
+    #expect(files.openFiles.count == 1)
+  }
+
   @Test func zerosThatAreNotThereAreNotRight() throws {
     let torrent = try KnownTorrent(
       [("", 100_000)], pieceLength: 100_000, content: [UInt8](repeating: 0, count: 100_000))
