@@ -63,8 +63,9 @@ import TorrentWire
     var limits = PeerLimits()
     limits.uploadSlots = uploadSlots
     let loop = service.loop
-    let doorway = try listeners(on: loop)
-    let source = doorway.addresses.map(\.ip).first { !$0.isUnspecified }
+    let door = Door(limits: limits, metrics: service.metrics, on: loop)
+    let listening = try bittorrent.map { try door.listen(on: $0) }
+    let source = listening.map(\.ip).first { !$0.isUnspecified }
     let events = EventHub<PeerEvent> { if case .reset = $0 { true } else { false } }
     var chance = service.chance
     let resolver = SystemResolver().resolver
@@ -75,15 +76,14 @@ import TorrentWire
         udp: UDPTrackerClient(on: loop, from: source, resolver: resolver, chance: service.chance)),
       clock: service.clock, chance: service.chance, log: service.log, events: events, store: store, limits: limits,
       peerID: try Self.peerID(using: &chance), key: (0..<4).map { _ in UInt8.random(in: 0...255, using: &chance) },
-      source: source, listening: doorway.addresses,
+      source: source, listening: listening,
       upload: RateLimiter(rate: Self.bound(uploadLimit, kept?.upload), on: loop),
       download: RateLimiter(rate: Self.bound(downloadLimit, kept?.download), on: loop), isFreeRider: freeRider,
       leavesOnComplete: leaveOnComplete)
     let torrents = Torrents(around)
-    let door = Door(torrents, limits: limits, metrics: service.metrics, on: loop)
     await torrents.open(door)
-    doorway.open(door)
-    for address in doorway.addresses { service.log.info("listening", metadata: ["bittorrent": "\(address)"]) }
+    door.open(to: torrents)
+    for address in listening { service.log.info("listening", metadata: ["bittorrent": "\(address)"]) }
     try await torrents.load(records)
 
     let access = service.access

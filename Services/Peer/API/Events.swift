@@ -67,13 +67,16 @@ struct DecisionView: Encodable {
 
   init(_ event: ExchangeEvent) {
     switch event {
-    case .connected(let address, let isOutgoing): (self.event, peer, outgoing) = ("peer.connected", "\(address)", isOutgoing)
-    case .disconnected(let address, let end): (self.event, peer, reason) = ("peer.disconnected", "\(address)", end.words)
+    case .connected(let address, let isOutgoing):
+      (self.event, peer, outgoing) = ("peer.connected", "\(address)", isOutgoing)
+    case .disconnected(let address, let end):
+      (self.event, peer, reason) = ("peer.disconnected", "\(address)", end.words)
     case .begun(let piece, let address, let why):
       (self.event, self.piece, peer, reason) = ("piece.begun", piece, "\(address)", why.name)
       if case .rarest(let peers, let equals) = why { (availability, self.equals) = (peers, equals) }
     case .endgame(let missing): (self.event, self.missing) = ("endgame", missing)
-    case .finished(let piece, let from): (self.event, self.piece, peers) = ("piece.finished", piece, from.map { "\($0)" })
+    case .finished(let piece, let from):
+      (self.event, self.piece, peers) = ("piece.finished", piece, from.map { "\($0)" })
     case .refused(let piece, let from): (self.event, self.piece, peers) = ("piece.refused", piece, from.map { "\($0)" })
     case .unchoked(let address, let why): (self.event, peer) = ("peer.unchoked", "\(address)"); explain(why)
     case .choked(let address, let why): (self.event, peer) = ("peer.choked", "\(address)"); explain(why)

@@ -61,7 +61,7 @@ extension PeerAPI {
         throw Problem(409, "There is a file or folder called \(name) already.")
       }
     } catch let error as DiskError {
-      around.disk.submit { upload.abandon() } ? () : upload.abandon()
+      _ = around.disk.submit { upload.abandon() }
       if case .full = error { throw Problem(507, "\(error)") }
       throw error
     } catch {

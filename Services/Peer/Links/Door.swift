@@ -5,7 +5,8 @@ import ServiceKit
 
 /// Takes connections of other peers, and keeps those that have not said yet which torrent they mean. It is touched on its loop alone.
 final class Door: @unchecked Sendable {
-  let torrents: Torrents
+  /// Nil until they are loaded: nobody is let in before.
+  private(set) var torrents: Torrents?
   private let loop: EventLoop
   private let limits: PeerLimits
   private var listeners: [TCPListener] = []
@@ -14,14 +15,15 @@ final class Door: @unchecked Sendable {
   private var perAddress: [IPAddress: Int] = [:]
   private let turnedAway: Counter
 
-  init(_ torrents: Torrents, limits: PeerLimits, metrics: Metrics, on loop: EventLoop) {
-    self.torrents = torrents
+  init(limits: PeerLimits, metrics: Metrics, on loop: EventLoop) {
     self.limits = limits
     self.loop = loop
     turnedAway = metrics.counter("peer_turned_away_total", help: "Connections of peers over a bound.")
   }
 
   var count: Int { links.count }
+
+  func open(to torrents: Torrents) { self.torrents = torrents }
 
   /// - Returns: the address, with the port where 0 was asked for.
   func listen(on address: SocketAddress) throws -> SocketAddress {
@@ -31,7 +33,9 @@ final class Door: @unchecked Sendable {
   }
 
   private func accepted(_ socket: ConnectedSocket) {
-    guard links.count < limits.connections, perAddress[socket.peer.ip, default: 0] < limits.connectionsPerAddress else {
+    guard torrents != nil, links.count < limits.connections,
+      perAddress[socket.peer.ip, default: 0] < limits.connectionsPerAddress
+    else {
       turnedAway.add()
       return socket.close()
     }

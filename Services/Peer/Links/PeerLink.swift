@@ -107,7 +107,8 @@ actor PeerLink: StreamOwner {
   }
 
   private func answer(_ infoHash: InfoHash) -> Torrent? {
-    guard let torrent = door.torrents.assumeIsolated({ $0[infoHash] }), torrent.assumeIsolated({ $0.takesPeers }) else {
+    guard let torrent = door.torrents?.assumeIsolated({ $0[infoHash] }), torrent.assumeIsolated({ $0.takesPeers })
+    else {
       end("the torrent is not here")
       return nil
     }

@@ -22,7 +22,9 @@ struct ChunkCache {
   }
 
   mutating func set(_ key: Key, _ octets: [UInt8]) {
-    if chunks.count >= limit, let oldest = chunks.min(by: { $0.value.used < $1.value.used }) { chunks[oldest.key] = nil }
+    if chunks.count >= limit, let oldest = chunks.min(by: { $0.value.used < $1.value.used }) {
+      chunks[oldest.key] = nil
+    }
     clock += 1
     chunks[key] = (octets, clock)
   }

@@ -50,7 +50,7 @@ extension Torrent {
         }
         guard let info else { return await self.metadataIsBad(run) }
         let files = TorrentFiles(info: info, folder: folder)
-        await self.found(info, files, run)
+        guard await self.found(info, files, run) else { return }
         let wanted = await self.wantedFiles(of: info)
         let have = try await around.disk.run {
           try files.prepare(wanted: wanted)
@@ -71,11 +71,18 @@ extension Torrent {
     act()
   }
 
-  private func found(_ info: TorrentInfo, _ files: TorrentFiles, _ run: Int) async {
-    guard run == self.run else { return }
+  private func found(_ info: TorrentInfo, _ files: TorrentFiles, _ run: Int) async -> Bool {
+    guard run == self.run else { return false }
+    if await door?.torrents?.isTaken(info.name, besides: infoHash) == true {
+      await fail(
+        "Another torrent has its files at \(info.name) in the download folder: remove it, then start this.", run)
+      return false
+    }
     record.info = Array(info.octets)
+    record.name = info.name
     (self.info, self.files) = (info, files)
     await save()
+    return run == self.run
   }
 
   private func install(_ info: TorrentInfo, _ have: Bitfield, _ run: Int) {

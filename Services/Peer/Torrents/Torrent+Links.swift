@@ -67,7 +67,8 @@ extension Torrent {
       links[number] = Link(
         link: link,
         limits: (RateLimiters(all: [upload, around.upload]), RateLimiters(all: [download, around.download])))
-      link.assumeIsolated { $0.knows(pieceCount: info?.pieceCount) }
+      let pieceCount = info?.pieceCount
+      link.assumeIsolated { $0.knows(pieceCount: pieceCount) }
       act()
       return number
     case .failure(let refusal):
@@ -219,7 +220,8 @@ extension Torrent {
     guard let octets else {
       // What is gone from under the torrent can't be given any more: all of it has to be looked at again.
       have = nil
-      return await fail("Some of the files are gone or shorter than they were: put them back, then start it again.", run)
+      return await fail(
+        "Some of the files are gone or shorter than they were: put them back, then start it again.", run)
     }
     cache.set(key, octets)
     for number in waiting { goOn(number) }

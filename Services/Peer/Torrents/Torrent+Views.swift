@@ -190,7 +190,8 @@ extension TorrentRecord {
   /// Changes with what an operator says of the torrent, and with nothing else.
   var tag: String {
     let out = unwanted.sorted().map(String.init).joined(separator: ".")
-    return "\(isPaused ? 1 : 0)-\(uploadLimit ?? 0)-\(downloadLimit ?? 0)-\(out.isEmpty ? "all" : String(out.hashed, radix: 16))"
+    return
+      "\(isPaused ? 1 : 0)-\(uploadLimit ?? 0)-\(downloadLimit ?? 0)-\(out.isEmpty ? "all" : String(out.hashed, radix: 16))"
   }
 }
 

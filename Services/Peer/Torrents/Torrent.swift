@@ -283,7 +283,9 @@ actor Torrent {
     lastDecision += 1
     decisions.append(Decision(id: lastDecision, time: around.clock.now.seconds, event: event))
     // In one go now and then: to shift all of them for each new one would cost more than keeping a few too many.
-    if decisions.count > around.limits.decisions * 2 { decisions.removeFirst(decisions.count - around.limits.decisions) }
+    if decisions.count > around.limits.decisions * 2 {
+      decisions.removeFirst(decisions.count - around.limits.decisions)
+    }
     around.events.publish(.exchange(infoHash, event))
     if case .completed = event { completed() }
   }

@@ -8,11 +8,13 @@ actor Torrents {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private var torrents: [InfoHash: Torrent] = [:]
-  private let around: Surroundings
+  let around: Surroundings
   private var door: Door?
 
   enum Failure: Error, Equatable {
     case exists, tooMany, noSuchTorrent
+    /// Another torrent's files lie at the same place.
+    case samePlace(String)
   }
 
   init(_ around: Surroundings) {
@@ -41,6 +43,7 @@ actor Torrents {
     guard torrents[record.hash] == nil else { throw Failure.exists }
     guard torrents.count < around.limits.torrents else { throw Failure.tooMany }
     let torrent = try Torrent(record, around)
+    if record.info != nil, let name = record.name, isTaken(name, besides: record.hash) { throw Failure.samePlace(name) }
     torrents[record.hash] = torrent
     do {
       try await around.store.put(record)
@@ -51,6 +54,11 @@ actor Torrents {
     enter(torrent)
     around.events.publish(.added(record.hash))
     return torrent
+  }
+
+  /// Whether another torrent's file or folder has this name.
+  func isTaken(_ name: String, besides hash: InfoHash) -> Bool {
+    torrents.contains { other, torrent in other != hash && torrent.assumeIsolated { $0.info?.name == name } }
   }
 
   private func enter(_ torrent: Torrent) {

@@ -50,7 +50,10 @@ extension PeerAPI {
       throw Problem(422, "Give one of magnet, url and path.", field: "magnet")
     }
     guard body.path != nil || [body.pieceLength != nil, body.private != nil, body.webSeeds != nil].allSatisfy({ !$0 })
-    else { throw Problem(422, "piece_length, private and web_seeds are for a torrent that is made from a path.", field: "path") }
+    else {
+      throw Problem(
+        422, "piece_length, private and web_seeds are for a torrent that is made from a path.", field: "path")
+    }
     if let path = body.path { return try await make(path, body) }
     var record: TorrentRecord
     if let magnet = body.magnet {
@@ -71,6 +74,8 @@ extension PeerAPI {
       return shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(record.hash)")
     } catch Torrents.Failure.exists {
       throw Problem(409, "The torrent \(record.hash) is here already.")
+    } catch Torrents.Failure.samePlace(let name) {
+      throw Problem(409, "Another torrent has its files at \(name) in the download folder; remove it first.")
     } catch Torrents.Failure.tooMany {
       throw Problem(409, "There are as many torrents as this peer takes; remove one first.")
     }
@@ -138,7 +143,8 @@ extension PeerAPI {
         throw Problem.invalid(field: "trackers", "has a URL that can't be used: \(error)")
       }
     }
-    return trackers.map { [$0] }
+    // Those that are given together serve alike (BEP 12).
+    return trackers.isEmpty ? [] : [trackers]
   }
 
   // MARK: Making
@@ -146,12 +152,13 @@ extension PeerAPI {
   /// Hashing takes as long as reading: the answer is a job.
   private func make(_ path: String, _ body: NewTorrent) async throws -> Response {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    var tiers = try tiers(body.trackers)
-    // Trackers that are given together serve alike (BEP 12).
-    if !tiers.isEmpty { tiers = [tiers.flatMap { $0 }] }
+    let tiers = try tiers(body.trackers)
     let webSeeds = body.webSeeds ?? []
-    guard webSeeds.count <= Metainfo.urlLimit, webSeeds.allSatisfy({ $0.hasPrefix("http://") || $0.hasPrefix("https://") })
-    else { throw Problem.invalid(field: "web_seeds", "must be at most \(Metainfo.urlLimit) URLs with http:// or https://") }
+    guard webSeeds.count <= Metainfo.urlLimit,
+      webSeeds.allSatisfy({ $0.hasPrefix("http://") || $0.hasPrefix("https://") })
+    else {
+      throw Problem.invalid(field: "web_seeds", "must be at most \(Metainfo.urlLimit) URLs with http:// or https://")
+    }
     let around = around
     let maker: TorrentMaker
     do {
