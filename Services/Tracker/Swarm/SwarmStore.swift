@@ -213,15 +213,19 @@ final class SwarmStore: Sendable {
     for shard in shards {
       let gone = shard.withLock { shard in
         var gone = (torrents: 0, peers: 0)
-        for hash in Array(shard.torrents.keys) {
-          guard var torrent = shard.torrents.removeValue(forKey: hash) else { continue }
-          gone.peers += torrent.swarm.expire(at: now)
+        var idle: [InfoHash] = []
+        // In place: a change of a copy would copy all of its peers.
+        var index = shard.torrents.startIndex
+        while index != shard.torrents.endIndex {
+          defer { shard.torrents.formIndex(after: &index) }
+          gone.peers += shard.torrents.values[index].swarm.expire(at: now)
+          let torrent = shard.torrents.values[index]
           if torrent.standing == .unlisted, torrent.swarm.isEmpty, torrent.swarm.downloads == 0 {
-            gone.torrents += 1
-          } else {
-            shard.torrents[hash] = torrent
+            idle.append(shard.torrents.keys[index])
           }
         }
+        for hash in idle { shard.torrents[hash] = nil }
+        gone.torrents = idle.count
         return gone
       }
       totals.withLock { totals in
