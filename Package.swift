@@ -122,7 +122,7 @@ let package = Package(
       "Registrar",
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
-    tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "ServiceKit", "TorrentWire"]),
+    tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "SQL", "ServiceKit", "TorrentWire", log]),
     tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "TorrentWire", log]),
     tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],

@@ -21,6 +21,7 @@ extension Torrent {
   }
 
   var summary: Summary {
+    count()
     let here = exchange?.picker.have ?? have
     return Summary(
       record: record, state: state, info: info, piecesHere: info == nil ? nil : here?.held, progress: progress,

@@ -242,7 +242,7 @@ actor Torrent {
   }
 
   /// Adds what has moved since the last time to the totals.
-  private func count() {
+  func count() {
     guard let exchange else { return }
     let now = Instant.current
     let (up, down) = (exchange.uploaded - lastTotals.up, exchange.downloaded - lastTotals.down)

@@ -51,8 +51,8 @@ actor Torrents {
       torrents[record.hash] = nil
       throw error
     }
-    enter(torrent)
     around.events.publish(.added(record.hash))
+    enter(torrent)
     return torrent
   }
 
