@@ -122,8 +122,8 @@ let package = Package(
       "Registrar",
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
-    tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "ServiceKit", "TorrentWire"]),
-    tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "TorrentWire", log]),
+    tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "SQL", "ServiceKit", "TorrentWire", log]),
+    tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "TorrentWire", log]),
     tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]

@@ -60,6 +60,7 @@ import ServiceKit
         swarms.set(record.hash, record.standing, downloads: record.downloads)
       }
       let accounts = Accounts()
+      for user in try await service.pool.run({ try kept.loadUsers() }) { accounts.add(user: user.id, user.amounts) }
       for key in try await service.pool.run({ try kept.loadKeys() }) { accounts.set(key.digest, key.key) }
       let clock = service.clock
       let events = EventHub<TrackerEvent> { if case .reset = $0 { true } else { false } }
@@ -76,7 +77,7 @@ import ServiceKit
       let access = service.access
       TrackerAPI(
         swarms: swarms, accounts: accounts, store: kept, events: events, settings: settings, clock: clock,
-        pool: service.pool,
+        pool: service.pool, upkeep: upkeep,
         requireAdmin: { try access.requireAdmin($0) }
       ).addRoutes(to: service.router)
       service.metrics.gauge("tracker_torrents", help: "Torrents that are known.") { Double(swarms.counts.torrents) }
@@ -86,10 +87,12 @@ import ServiceKit
       }
       service.onReady("database") { try await kept.database.probe() }
       service.onReset {
-        try await kept.reset()
-        swarms.removeAll()
-        accounts.removeAll()
-        events.publish(.reset)
+        try await upkeep.exclusively {
+          try await kept.reset()
+          swarms.removeAll()
+          accounts.removeAll()
+          events.publish(.reset)
+        }
       }
       service.onBackup { directory in
         await upkeep.flush()

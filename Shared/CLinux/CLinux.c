@@ -74,11 +74,22 @@ int clinux_signalfd_read(int fd) {
   return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
 }
 
-int clinux_open_beneath(int directory, const char *path) {
+static int open_beneath(int directory, const char *path, int flags, mode_t mode, uint64_t resolve) {
   struct open_how how = {
-      .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+      .flags = (unsigned)flags | O_CLOEXEC | O_NONBLOCK, .mode = flags & O_CREAT ? mode : 0,
+      .resolve = RESOLVE_BENEATH | resolve};
   return (int)syscall(SYS_openat2, directory, path, &how, sizeof how);
 }
+
+int clinux_open_beneath(int directory, const char *path) {
+  return open_beneath(directory, path, O_RDONLY, 0, RESOLVE_NO_MAGICLINKS);
+}
+
+int clinux_open_beneath_for(int directory, const char *path, int flags, mode_t mode) {
+  return open_beneath(directory, path, flags, mode, RESOLVE_NO_SYMLINKS);
+}
+
+off_t clinux_next_data(int fd, off_t offset) { return lseek(fd, offset, SEEK_DATA); }
 
 ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count) { return sendfile(out, in, offset, count); }
 

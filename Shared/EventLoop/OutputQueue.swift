@@ -15,7 +15,7 @@ struct OutputQueue {
   }
 
   private enum Segment {
-    case octets([UInt8])
+    case octets(ArraySlice<UInt8>)
     case file(OutgoingFile, offset: Int64, count: Int64)
   }
 
@@ -50,10 +50,17 @@ struct OutputQueue {
     count += octets.count
     if octets.count > Self.coalesced {
       sealTail()
-      segments.append(.octets(octets))
+      segments.append(.octets(octets[...]))
     } else {
       tail.append(contentsOf: octets)
     }
+  }
+
+  /// A part of what others hold too: it is not copied, however small.
+  mutating func append(shared octets: ArraySlice<UInt8>) {
+    count += octets.count
+    sealTail()
+    segments.append(.octets(octets))
   }
 
   mutating func append(_ octets: RawSpan) {
@@ -69,7 +76,7 @@ struct OutputQueue {
 
   private mutating func sealTail() {
     guard !tail.isEmpty else { return }
-    segments.append(.octets(tail))
+    segments.append(.octets(tail[...]))
     tail = []
   }
 
@@ -138,13 +145,13 @@ struct OutputQueue {
 
   /// Gathers octet segments, and the tail if no file stands before it. Nil when all that was gathered has left.
   private mutating func writeVectors(to descriptor: Int32) -> Result? {
-    var arrays: [[UInt8]] = []
+    var arrays: [ArraySlice<UInt8>] = []
     for segment in segments.prefix(Self.vectors) {
       guard case .octets(let octets) = segment else { break }
       arrays.append(octets)
     }
     let withTail = arrays.count == segments.count && !tail.isEmpty
-    if withTail { arrays.append(tail) }
+    if withTail { arrays.append(tail[...]) }
     var moved = unsafe gather(arrays[...], []) { vectors in
       unsafe vectors[0].iov_base += sent
       unsafe vectors[0].iov_len -= sent
@@ -177,7 +184,7 @@ struct OutputQueue {
 
   /// Calls `body` while every array's storage is pinned.
   private func gather(
-    _ arrays: ArraySlice<[UInt8]>, _ vectors: [iovec], _ body: (inout [iovec]) -> Int
+    _ arrays: ArraySlice<ArraySlice<UInt8>>, _ vectors: [iovec], _ body: (inout [iovec]) -> Int
   ) -> Int {
     var vectors = unsafe vectors
     guard let first = arrays.first else { return unsafe body(&vectors) }

@@ -1,7 +1,7 @@
 /// A caller that waits on a loop and is woken once: by what it waits for, by its deadline or because its task is cancelled.
 ///
 /// It is touched on its loop alone.
-final class Suspension<Value: Sendable>: @unchecked Sendable {
+public final class Suspension<Value: Sendable>: @unchecked Sendable {
   private let loop: EventLoop
   private var continuation: CheckedContinuation<Value, Never>?
   private var timer: TimerID?
@@ -10,7 +10,7 @@ final class Suspension<Value: Sendable>: @unchecked Sendable {
   private let atEnd: @Sendable () -> Void
 
   /// - Parameter atEnd: done on the loop when the waiting is over, before the caller goes on.
-  init(on loop: EventLoop, atEnd: @escaping @Sendable () -> Void = {}) {
+  public init(on loop: EventLoop, atEnd: @escaping @Sendable () -> Void = {}) {
     self.loop = loop
     self.atEnd = atEnd
   }
@@ -20,7 +20,7 @@ final class Suspension<Value: Sendable>: @unchecked Sendable {
   ///   - late: the value once the time is over.
   ///   - cancelled: the value where the task is cancelled, before or meanwhile.
   ///   - begin: done on the loop when the waiting has begun.
-  func value(
+  public func value(
     within time: Duration, late: Value, cancelled: Value, begin: @escaping @Sendable () -> Void = {}
   ) async -> Value {
     await withTaskCancellationHandler {
@@ -39,7 +39,7 @@ final class Suspension<Value: Sendable>: @unchecked Sendable {
   }
 
   /// Ends the waiting; later calls change nothing.
-  func wake(_ value: Value) {
+  public func wake(_ value: Value) {
     guard early == nil else { return }
     early = value
     if let timer { loop.cancel(timer) }

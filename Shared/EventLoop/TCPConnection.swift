@@ -28,8 +28,7 @@ public actor TCPConnection: StreamOwner {
   public static func connect(
     to address: SocketAddress, from source: IPAddress? = nil, on loop: EventLoop, timeout: Duration = .seconds(10)
   ) async throws(IOError) -> TCPConnection {
-    guard loop.egress.allows(address.ip) else { throw .egressForbidden }
-    let socket = try await Connector.connect(to: address, from: source, on: loop, timeout: timeout)
+    let socket = try await ConnectedSocket.connect(to: address, from: source, on: loop, timeout: timeout)
     let connection = TCPConnection(socket, on: loop)
     try await connection.startReceiving()
     return connection
@@ -104,6 +103,18 @@ public actor TCPConnection: StreamOwner {
   private func wakeWriter(_ error: IOError?) {
     writer?.wake(error)
     writer = nil
+  }
+}
+
+extension ConnectedSocket {
+  /// Opens a connection for an actor of its own.
+  ///
+  /// - Parameter source: the address to send from; nil lets the kernel choose.
+  public static func connect(
+    to address: SocketAddress, from source: IPAddress? = nil, on loop: EventLoop, timeout: Duration = .seconds(10)
+  ) async throws(IOError) -> ConnectedSocket {
+    guard loop.egress.allows(address.ip) else { throw .egressForbidden }
+    return try await Connector.connect(to: address, from: source, on: loop, timeout: timeout)
   }
 }
 

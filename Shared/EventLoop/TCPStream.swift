@@ -73,6 +73,13 @@ public final class TCPStream: @unchecked Sendable {
     scheduleFlush()
   }
 
+  /// A part of an array that others hold too: it is not copied, so it is worth it for thousands of octets.
+  public func write(shared octets: ArraySlice<UInt8>) {
+    guard phase == .open, !finishing, !octets.isEmpty else { return }
+    output.append(shared: octets)
+    scheduleFlush()
+  }
+
   public func write(_ text: StaticString) {
     unsafe write(RawSpan(_unsafeStart: text.utf8Start, byteCount: text.utf8CodeUnitCount))
   }

@@ -1,4 +1,4 @@
-import Octets
+public import Octets
 
 /// One request to send.
 public struct ClientRequest: Sendable {
@@ -21,6 +21,9 @@ public struct ClientRequest: Sendable {
   public var silence: Duration? = .seconds(60)
   /// Octets of body that `send` accepts.
   public var bodyLimit = 1_048_576
+  /// The address to send from, by which only hosts of its family are reached; nil lets the kernel choose, or takes a connection
+  /// that is kept.
+  public var sourceAddress: IPAddress?
   /// Whether the request may be sent again when the connection failed before a response came. By default what RFC 9110
   /// §9.2.2 calls idempotent; a POST with an Idempotency-Key may say so too.
   public var isRepeatable: Bool

@@ -72,6 +72,7 @@ final class Transfer {
     setTimes(remaining)
     setHeaders()
     setBody()
+    if let source = request.sourceAddress { unsafe ccurl_set_text(easy, CURLOPT_INTERFACE, "host!\(source)") }
     setCallbacks()
     if let addresses { pin(target, to: addresses) }
   }
@@ -287,7 +288,7 @@ final class Transfer {
   private static func kind(of code: CURLcode, hasHead: Bool) -> HTTPClientError.Kind {
     switch code {
     case CURLE_COULDNT_RESOLVE_HOST: .unresolved
-    case CURLE_COULDNT_CONNECT: .connection
+    case CURLE_COULDNT_CONNECT, CURLE_INTERFACE_FAILED: .connection
     case CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING: hasHead ? .brokenResponse : .connection
     case CURLE_OPERATION_TIMEDOUT: .timedOut
     case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: hasHead ? .brokenResponse : .invalidRequest

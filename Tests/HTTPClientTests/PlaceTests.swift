@@ -24,6 +24,27 @@ import Testing
     await client.close()
   }
 
+  @Test func aRequestComesFromTheSourceThatItNames() async throws {
+    let loop = try EventLoop.start(name: "test")
+    let server = try ScriptedServer(on: loop) { _, _ in [answer()] }
+    let client = HTTPClient(on: loop)
+    let sources = try ["127.0.0.2", "127.0.0.3", "127.0.0.2"].map { try #require(IPAddress($0)) }
+    for source in sources {
+      var request = ClientRequest(server.url("/"))
+      request.sourceAddress = source
+      #expect(try await client.send(request).status == 200)
+    }
+    // One connection for each, and each is kept for its own.
+    #expect(server.seen.clients == Array(sources.prefix(2)))
+    var request = ClientRequest(server.url("/"))
+    // Nobody's here.
+    request.sourceAddress = IPAddress("192.0.2.1")
+    let foreign = request
+    let error = await #expect(throws: HTTPClientError.self) { try await client.send(foreign) }
+    #expect(error?.kind == .connection)
+    await client.close()
+  }
+
   @Test func aNameWithoutAddressIsNotAskedOfAnyoneElse() async throws {
     struct NoSuchName: Error {}
     let loop = try EventLoop.start(name: "test")

@@ -13,7 +13,9 @@ final class ScriptedServer: Sendable {
   }
 
   struct Log: Sendable {
-    var connections = 0
+    /// Where connections came from.
+    var clients: [IPAddress] = []
+    var connections: Int { clients.count }
     var requests: [String] = []
   }
 
@@ -25,7 +27,7 @@ final class ScriptedServer: Sendable {
     let log = Lock(Log())
     self.log = log
     listener = try TCPListener(SocketAddress(ip: .loopbackV4, port: 0), on: loop) { socket in
-      log.withLock { $0.connections += 1 }
+      log.withLock { $0.clients.append(socket.peer.ip) }
       let session = Session(TCPStream(socket, on: loop), on: loop, log: log, script: script)
       session.assumeIsolated { session in try? session.startReceiving() }
     }

@@ -173,6 +173,7 @@ final class TestTracker: Sendable {
     let hash = try Make.hash(1)
     tracker.swarms.set(hash, .registered)
     let key = Array("good".utf8)
+    tracker.accounts.add(user: 7)
     tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7, expiresAt: 1_000_100))
     for (key, words) in [(nil, "this tracker is private"), (Array("bad".utf8), "is not known here")]
       as [([UInt8]?, String)]
@@ -201,6 +202,7 @@ final class TestTracker: Sendable {
     let (one, other) = (try Make.hash(1), try Make.hash(2))
     for hash in [one, other] { tracker.swarms.set(hash, .registered) }
     let key = Array("good".utf8)
+    tracker.accounts.add(user: 7)
     tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7))
     func moved(_ hash: InfoHash, _ uploaded: UInt64, _ downloaded: UInt64, _ event: AnnounceRequest.Event = .none)
       throws
@@ -214,19 +216,28 @@ final class TestTracker: Sendable {
     try moved(one, 10, 150, .completed)
     try moved(other, 5, 0, .started)
     try moved(one, 60, 150, .stopped)
-    #expect(tracker.accounts.unwritten(of: 7) == .init(uploaded: 65, downloaded: 150))
+    #expect(tracker.accounts.amounts(of: 7) == .init(uploaded: 65, downloaded: 150))
     // A new session begins at nothing, and numbers that go back count for nothing.
     try moved(one, 0, 0, .started)
     try moved(one, 3, 0)
     try moved(one, 1, 0)
-    #expect(tracker.accounts.takeUnwritten() == [7: .init(uploaded: 68, downloaded: 150)])
+    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 68, downloaded: 150)])
+    #expect(tracker.accounts.takeChanged().isEmpty)
     // One that is in the middle of its session, as after a restart of the tracker, has been counted before.
     tracker.swarms.removeAll()
     tracker.swarms.set(one, .registered)
     try moved(one, 500, 500)
-    #expect(tracker.accounts.unwritten(of: 7) == .init())
+    #expect(tracker.accounts.takeChanged().isEmpty)
     try moved(one, 510, 500)
-    #expect(tracker.accounts.unwritten(of: 7) == .init(uploaded: 10))
+    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 78, downloaded: 150)])
+    // What could not be written down is all in the next batch; of a user who is gone there is nothing.
+    tracker.accounts.markChanged([7, 8])
+    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 78, downloaded: 150)])
+    tracker.accounts.markChanged([7])
+    tracker.accounts.remove(user: 7)
+    #expect(tracker.accounts.takeChanged().isEmpty && tracker.accounts.amounts(of: 7) == nil)
+    tracker.accounts.set(try Secrets.digest(key), Accounts.Key(user: 7))
+    #expect(throws: TrackerFailure.self) { try moved(one, 510, 500) }
   }
 
   @Test(arguments: [

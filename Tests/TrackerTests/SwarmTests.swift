@@ -201,12 +201,16 @@ enum Make {
     let store = Self.store()
     let hash = try Make.hash(1)
     _ = Self.announce(store, try Make.member(1), of: hash)
-    #expect(store.takeUnwritten().isEmpty)
+    #expect(store.takeUnwritten().downloads.isEmpty)
     _ = Self.announce(store, try Make.member(1, left: 0), of: hash, completed: true)
-    #expect(store.takeUnwritten().map(\.downloads) == [1])
-    #expect(store.takeUnwritten().isEmpty)
-    store.markUnwritten([hash])
-    #expect(store.takeUnwritten().map(\.hash) == [hash])
+    #expect(store.takeUnwritten().downloads.map(\.downloads) == [1])
+    #expect(store.takeUnwritten().downloads.isEmpty)
+    store.putBack(downloads: [(hash, 1)], forgotten: [])
+    #expect(store.takeUnwritten().downloads.map(\.hash) == [hash])
+    // Of what is gone meanwhile nothing comes back.
+    store.remove(hash)
+    store.putBack(downloads: [(hash, 1)], forgotten: [])
+    #expect(store.takeUnwritten().downloads.isEmpty)
   }
 
   @Test func aTorrentHasRoomForSoMany() throws {
@@ -239,7 +243,10 @@ enum Make {
     // The operator's stay; of the others one makes room.
     #expect(Self.announce(store, try Make.member(1, seen: 9), of: hashes[3]) != nil)
     #expect(store.counts.torrents == 3 && store.counts.evicted == 1 && store.standing(hashes[0]) == .registered)
-    #expect(store.takeForgotten().count == 1 && store.takeForgotten().isEmpty && store.takeUnwritten().count == 1)
+    let (downloads, forgotten) = store.takeUnwritten()
+    #expect(downloads.count == 1 && forgotten.count == 1 && store.takeUnwritten().forgotten.isEmpty)
+    store.putBack(downloads: downloads, forgotten: forgotten)
+    #expect(store.takeUnwritten().forgotten == forgotten)
     for hash in hashes { store.set(hash, .registered) }
     #expect(Self.announce(store, try Make.member(1), of: try Make.hash(9)) == nil)
   }

@@ -112,7 +112,7 @@ struct PiecePicker {
       if download.free == 0 { open.removeAll { $0 == piece } }
       downloads[piece] = download
     }
-    while picks.count < count, downloads.count < downloadLimit,
+    while picks.count < count, downloads.count + checking.count < downloadLimit,
       let (piece, reason) = next(gives, isAllowed: allowed != nil, using: &random)
     {
       picks += begin(piece, with: peer, reason, count - picks.count)
@@ -124,7 +124,9 @@ struct PiecePicker {
   mutating func pickWhole<Random: RandomNumberGenerator>(
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
-    if downloads.count < downloadLimit, let (piece, reason) = next({ _ in true }, isAllowed: false, using: &random) {
+    if downloads.count + checking.count < downloadLimit,
+      let (piece, reason) = next({ _ in true }, isAllowed: false, using: &random)
+    {
       _ = begin(piece, with: peer, reason, .max)
       return (piece, reason)
     }

@@ -86,14 +86,17 @@ extension TrackerAPI {
   /// It is forgotten with its peers; in open mode the next announce makes it anew.
   func deleteTorrent(_ request: Request) async throws -> Response {
     let hash = try request.infoHash()
-    let isKnown = swarms.standing(hash) != nil
-    do {
-      try await asking { try await store.remove(hash, demand: demand(request)) }
-    } catch let problem as Problem where problem.status == 404 && isKnown {
-      // Only its peers know of it.
+    let demand = demand(request)
+    try await upkeep.exclusively {
+      let isKnown = swarms.standing(hash) != nil
+      do {
+        try await asking { try await store.remove(hash, demand: demand) }
+      } catch let problem as Problem where problem.status == 404 && isKnown {
+        // Only its peers know of it.
+      }
+      swarms.remove(hash)
+      events.publish(.torrentDeleted(hash))
     }
-    swarms.remove(hash)
-    events.publish(.torrentDeleted(hash))
     return .empty()
   }
 

@@ -14,6 +14,7 @@ struct TrackerAPI: Sendable {
   let settings: TrackerSettings
   let clock: WorldClock
   let pool: BlockingPool
+  let upkeep: Upkeep
   /// Throws where a request does not carry the administrator's token.
   let requireAdmin: @Sendable (Request) throws -> Void
 

@@ -18,6 +18,7 @@ extension TrackerAPI {
       throw Problem.invalid(field: "name", "must have 1 to 200 characters")
     }
     let user = try await asking { try await store.addUser(name.composed, at: clock.now.seconds) }
+    accounts.add(user: user.id)
     return try .encode(view(user), status: .created).with("location", "/v1/users/\(user.id)")
   }
 
@@ -27,10 +28,10 @@ extension TrackerAPI {
     return try .encode(view(user))
   }
 
-  /// What it has moved and was not written down yet is in it.
+  /// What it has moved is known better here than in the database.
   private func view(_ user: TrackerStore.User) -> UserView {
     var user = user
-    user.amounts = user.amounts + accounts.unwritten(of: user.id)
+    user.amounts = accounts.amounts(of: user.id) ?? user.amounts
     return UserView(user)
   }
 

@@ -7,7 +7,7 @@ extension TrackerStore {
     var name: String
     /// Seconds since 1970, world clock.
     var createdAt: Int64
-    /// Octets.
+    /// Octets, as they were written down last.
     var amounts: Accounts.Amounts
   }
 
@@ -38,6 +38,11 @@ extension TrackerStore {
   /// All keys. Blocks.
   func loadKeys() throws -> [Key] {
     try database.readAndWait { try $0.all("SELECT \(Self.keyColumns) FROM announce_key") { Self.key($0) } }
+  }
+
+  /// All users. Blocks.
+  func loadUsers() throws -> [User] {
+    try database.readAndWait { try $0.all("SELECT \(Self.userColumns) FROM user") { Self.user($0) } }
   }
 
   /// In the order of their numbers, behind `after`.
@@ -112,16 +117,5 @@ extension TrackerStore {
 
   private static func key(_ connection: Connection, _ id: Int64, _ user: Int64) throws -> Key? {
     try connection.first("SELECT \(keyColumns) FROM announce_key WHERE id = ? AND user = ?", id, user) { key($0) }
-  }
-
-  /// Adds to what users have given and taken.
-  func keep(_ amounts: [Int64: Accounts.Amounts]) async throws {
-    try await database.write { connection in
-      for (user, moved) in amounts {
-        try connection.run(
-          "UPDATE user SET uploaded = uploaded + ?, downloaded = downloaded + ? WHERE id = ?",
-          Int64(clamping: moved.uploaded), Int64(clamping: moved.downloaded), user)
-      }
-    }
   }
 }

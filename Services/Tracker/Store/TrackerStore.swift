@@ -129,26 +129,39 @@ final class TrackerStore: Sendable {
     }
   }
 
-  /// Writes down how often torrents were completed: many at a time, since each would cost as much as all.
-  func keep(_ downloads: [(hash: InfoHash, downloads: Int)]) async throws {
-    try await database.write { connection in
-      for (hash, count) in downloads {
+  /// What was counted, and is written down together: many at a time, since each would cost as much as all.
+  struct Batch: Sendable {
+    /// How often torrents were completed.
+    var downloads: [(hash: InfoHash, downloads: Int)] = []
+    /// Torrents that were only here since they were completed once, and made room for others.
+    var forgotten: [InfoHash] = []
+    /// All that users have moved.
+    var amounts: [Int64: Accounts.Amounts] = [:]
+
+    /// Nothing in it needs room on the disk.
+    var isRemoval: Bool { downloads.isEmpty && amounts.isEmpty }
+    var isEmpty: Bool { isRemoval && forgotten.isEmpty }
+  }
+
+  /// Writes down all of it or nothing.
+  func keep(_ batch: Batch) async throws {
+    try await database.write(batch.isRemoval ? .removal : .addition) { connection in
+      for hash in batch.forgotten {
+        try connection.run(
+          "DELETE FROM torrent WHERE info_hash = ? AND standing = ?", hash.octets, SwarmStore.Standing.unlisted.rawValue
+        )
+      }
+      for (hash, count) in batch.downloads {
         try connection.run(
           """
           INSERT INTO torrent (info_hash, standing, downloads) VALUES (?, 0, ?)
           ON CONFLICT (info_hash) DO UPDATE SET downloads = excluded.downloads
           """, hash.octets, count)
       }
-    }
-  }
-
-  /// Those were only here since they were completed once, and made room for others.
-  func forget(_ hashes: [InfoHash]) async throws {
-    try await database.write(.removal) { connection in
-      for hash in hashes {
+      for (user, total) in batch.amounts {
         try connection.run(
-          "DELETE FROM torrent WHERE info_hash = ? AND standing = ?", hash.octets, SwarmStore.Standing.unlisted.rawValue
-        )
+          "UPDATE user SET uploaded = ?, downloaded = ? WHERE id = ?", Int64(clamping: total.uploaded),
+          Int64(clamping: total.downloaded), user)
       }
     }
   }

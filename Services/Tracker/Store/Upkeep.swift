@@ -13,6 +13,10 @@ actor Upkeep {
   private let limits: TrackerLimits
   private let log: Logger
   private var isStopped = false
+  /// Somebody is in the exclusive section.
+  private var isTaken = false
+  private var waiting: [CheckedContinuation<Void, Never>] = []
+  private var evictions = Evictions()
   /// Between two writes of what was completed.
   private static let pause = Duration.seconds(2)
 
@@ -38,6 +42,7 @@ actor Upkeep {
     loop.after(Upkeep.pause) { [weak self] in
       guard let self else { return }
       loop.spawn {
+        await self.tellOfEvictions()
         await self.flush()
         await self.writeAgain()
       }
@@ -46,33 +51,42 @@ actor Upkeep {
 
   private func writeAgain() { if !isStopped { write() } }
 
-  /// Writes down what was completed and moved since the last time.
+  private func tellOfEvictions() {
+    guard let count = evictions.take(store.counts.evicted, at: .current) else { return }
+    log.warning("torrents were forgotten to make room", metadata: ["count": "\(count)"])
+  }
+
+  /// Writes down what was completed and moved until now, also what a batch that is under way had taken.
   func flush() async {
-    let (downloads, amounts) = (store.takeUnwritten(), accounts.takeUnwritten())
-    if !downloads.isEmpty {
-      do {
-        try await kept.keep(downloads)
-      } catch {
-        store.markUnwritten(downloads.map(\.hash))
-        log.error("downloads could not be written down", metadata: ["reason": "\(error)"])
-      }
+    await exclusively { await self.writeBatch() }
+  }
+
+  private func writeBatch() async {
+    let (downloads, forgotten) = store.takeUnwritten()
+    let batch = TrackerStore.Batch(downloads: downloads, forgotten: forgotten, amounts: accounts.takeChanged())
+    guard !batch.isEmpty else { return }
+    do {
+      try await kept.keep(batch)
+    } catch {
+      store.putBack(downloads: downloads, forgotten: forgotten)
+      accounts.markChanged(batch.amounts.keys)
+      log.error(
+        "what was completed and moved could not be written down; it is tried again", metadata: ["reason": "\(error)"])
     }
-    let forgotten = store.takeForgotten()
-    if !forgotten.isEmpty {
-      do {
-        try await kept.forget(forgotten)
-      } catch {
-        log.error("torrents that were forgotten stay written down", metadata: ["reason": "\(error)"])
-      }
+  }
+
+  /// Does one thing after the other, in the order in which they come: a batch that was taken before something is deleted must not
+  /// write it down again afterwards, and who waits for what was counted has to wait for the batch that has it.
+  /// - Parameter body: must not come here again.
+  func exclusively<Value: Sendable>(_ body: @Sendable () async throws -> Value) async rethrows -> Value {
+    if isTaken {
+      await withCheckedContinuation { waiting.append($0) }
+    } else {
+      isTaken = true
     }
-    if !amounts.isEmpty {
-      do {
-        try await kept.keep(amounts)
-      } catch {
-        accounts.putBack(amounts)
-        log.error("what users have moved could not be written down", metadata: ["reason": "\(error)"])
-      }
-    }
+    // It passes from one to the next, so that nobody comes between.
+    defer { if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() } }
+    return try await body()
   }
 
   /// On the world's clock, so that three days pass in a moment; each announce and answer looks for itself besides.
@@ -89,5 +103,21 @@ actor Upkeep {
   func stop() async {
     isStopped = true
     await flush()
+  }
+}
+
+/// When an operator is told how many torrents made room for others: of the first at once, and of more once a minute.
+struct Evictions {
+  private var told: UInt64 = 0
+  private var next: Instant?
+
+  /// - Parameter total: since the start, or the last reset.
+  /// - Returns: how many are to be told.
+  mutating func take(_ total: UInt64, at moment: Instant) -> UInt64? {
+    if total < told { told = 0 }
+    guard total > told, moment >= next ?? moment else { return nil }
+    next = moment + .seconds(60)
+    defer { told = total }
+    return total - told
   }
 }

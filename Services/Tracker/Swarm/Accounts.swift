@@ -1,8 +1,8 @@
 import EventLoop
 import TorrentWire
 
-/// Who may announce where keys are asked for, and what each has given and taken. Every announce asks here, so it is in memory; the
-/// totals are written down by batches.
+/// Who may announce where keys are asked for, and what each has given and taken. Every announce asks here, so it is in memory, and what
+/// stands here is the truth: the totals are written down by batches.
 final class Accounts: Sendable {
   /// What is known of a key. Only its digest is kept: who reads the database can't announce with it.
   struct Key: Sendable, Equatable {
@@ -23,19 +23,31 @@ final class Accounts: Sendable {
 
   private struct State {
     var keys: [[UInt8]: Key] = [:]
-    /// What is not written down yet.
-    var unwritten: [Int64: Amounts] = [:]
+    /// All that each user has moved. Nobody else is a user.
+    var totals: [Int64: Amounts] = [:]
+    /// Whose totals have changed since they were written down.
+    var changed: Set<Int64> = []
   }
 
   private let state = Lock(State())
 
-  func set(_ digest: [UInt8], _ key: Key?) { state.withLock { $0.keys[digest] = key } }
+  /// A key whose user has gone meanwhile is not taken in.
+  func set(_ digest: [UInt8], _ key: Key?) {
+    state.withLock { state in
+      if let key, state.totals[key.user] == nil { return }
+      state.keys[digest] = key
+    }
+  }
 
-  /// Takes away all keys of a user.
+  /// - Parameter amounts: what stands written down.
+  func add(user: Int64, _ amounts: Amounts = Amounts()) { state.withLock { $0.totals[user] = amounts } }
+
+  /// With all keys.
   func remove(user: Int64) {
     state.withLock { state in
       state.keys = state.keys.filter { $0.value.user != user }
-      state.unwritten[user] = nil
+      state.totals[user] = nil
+      state.changed.remove(user)
     }
   }
 
@@ -69,21 +81,30 @@ final class Accounts: Sendable {
       uploaded: member.uploaded - min(known.uploaded, member.uploaded),
       downloaded: member.downloaded - min(known.downloaded, member.downloaded))
     guard moved != Amounts() else { return }
-    state.withLock { $0.unwritten[user, default: Amounts()] = $0.unwritten[user, default: Amounts()] + moved }
-  }
-
-  func unwritten(of user: Int64) -> Amounts { state.withLock { $0.unwritten[user] ?? Amounts() } }
-
-  /// What was counted since the last call.
-  func takeUnwritten() -> [Int64: Amounts] {
     state.withLock { state in
-      defer { state.unwritten = [:] }
-      return state.unwritten
+      guard let total = state.totals[user] else { return }
+      state.totals[user] = total + moved
+      state.changed.insert(user)
     }
   }
 
-  /// Those could not be written down.
-  func putBack(_ amounts: [Int64: Amounts]) {
-    state.withLock { $0.unwritten.merge(amounts) { $0 + $1 } }
+  /// All that a user has moved; nil where there is no such user.
+  func amounts(of user: Int64) -> Amounts? { state.withLock { $0.totals[user] } }
+
+  /// The totals that have changed since the last call.
+  func takeChanged() -> [Int64: Amounts] {
+    state.withLock { state in
+      defer { state.changed = [] }
+      var taken: [Int64: Amounts] = [:]
+      for user in state.changed { taken[user] = state.totals[user] }
+      return taken
+    }
+  }
+
+  /// Theirs could not be written down.
+  func markChanged(_ users: some Sequence<Int64>) {
+    state.withLock { state in
+      for user in users where state.totals[user] != nil { state.changed.insert(user) }
+    }
   }
 }

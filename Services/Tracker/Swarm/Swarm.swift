@@ -18,7 +18,7 @@ struct Swarm: Sendable {
     var index: Int
   }
 
-  private var groups: [[Member]] = Array(repeating: [], count: Group.allCases.count)
+  private var groups: [Roster] = Array(repeating: Roster(), count: Group.allCases.count)
   private var places: [SocketAddress: Place] = [:]
   /// How many members one client is, of each kind: it is counted once.
   private var selves: [Bool: [Identity: Int]] = [:]
@@ -39,10 +39,10 @@ struct Swarm: Sendable {
     groups[Group.leechersV4.rawValue].count + groups[Group.leechersV6.rawValue].count - twins.leechers
   }
 
-  var members: [Member] { groups.flatMap { $0 } }
+  var members: [Member] { groups.flatMap(\.members) }
 
   func member(at address: SocketAddress) -> Member? {
-    places[address].map { groups[$0.group.rawValue][$0.index] }
+    places[address].map { groups[$0.group.rawValue].members[$0.index] }
   }
 
   // MARK: Changes
@@ -64,7 +64,7 @@ struct Swarm: Sendable {
     }
     // Most announces say the same as the one before.
     if isAlike, let place = places[member.address] {
-      groups[place.group.rawValue][place.index] = member
+      groups[place.group.rawValue].replace(at: place.index, with: member)
     } else {
       remove(member.address)
       insert(member)
@@ -84,11 +84,10 @@ struct Swarm: Sendable {
   @discardableResult
   mutating func remove(_ address: SocketAddress) -> Member? {
     guard let place = places.removeValue(forKey: address) else { return nil }
-    let member = groups[place.group.rawValue][place.index]
-    // The last takes the place that is free.
-    if let last = groups[place.group.rawValue].popLast(), last.address != address {
-      groups[place.group.rawValue][place.index] = last
-      places[last.address] = place
+    let member = groups[place.group.rawValue].remove(at: place.index)
+    // Another has come to its place, unless it was the last.
+    if place.index < groups[place.group.rawValue].count {
+      places[groups[place.group.rawValue].members[place.index].address] = place
     }
     count(member, by: -1)
     return member
@@ -103,13 +102,16 @@ struct Swarm: Sendable {
     if member.isSeeder { twins.seeders += change } else { twins.leechers += change }
   }
 
-  /// Lets go of those whose time is over. It looks at all of them where it may be for one.
+  /// Lets go of those whose time is over. It looks at a few hundred for each of them, not at all that are there.
   /// - Returns: how many that were.
   mutating func expire(at now: Int64) -> Int {
     guard earliest < now else { return 0 }
-    let gone = groups.joined().filter { $0.expires < now }.map(\.address)
+    var gone: [SocketAddress] = []
+    earliest = .max
+    for group in groups.indices {
+      earliest = min(earliest, groups[group].expired(at: now) { gone.append($0.address) })
+    }
     for address in gone { remove(address) }
-    earliest = groups.joined().map(\.expires).min() ?? .max
     return gone.count
   }
 
@@ -150,7 +152,8 @@ struct Swarm: Sendable {
     }
     for isV4 in families {
       let (leechers, seeders) = (
-        groups[Group(isSeeder: false, isV4: isV4).rawValue], groups[Group(isSeeder: true, isV4: isV4).rawValue]
+        groups[Group(isSeeder: false, isV4: isV4).rawValue].members,
+        groups[Group(isSeeder: true, isV4: isV4).rawValue].members
       )
       if asker.isSeeder {
         take([leechers])

@@ -23,7 +23,13 @@ final class SwarmStore: Sendable {
     /// Torrents whose downloads were not written down yet.
     var unwritten: Set<InfoHash> = []
     /// Torrents that made room for others, and were written down once.
-    var forgotten: [InfoHash] = []
+    var forgotten: Set<InfoHash> = []
+
+    /// As long as nothing can be written they are not remembered without end: those beyond come back with a restart, and make room
+    /// again.
+    mutating func noteForgotten(_ hash: InfoHash) {
+      if forgotten.count < 4096 { forgotten.insert(hash) }
+    }
 
     /// Of a few that may go, the one that was quiet longest.
     func coldest(where mayGo: (InfoHash, Torrent) -> Bool) -> InfoHash? {
@@ -80,6 +86,7 @@ final class SwarmStore: Sendable {
   func remove(_ hash: InfoHash) {
     let gone = shard(of: hash).withLock { shard in
       shard.unwritten.remove(hash)
+      shard.forgotten.remove(hash)
       return shard.torrents.removeValue(forKey: hash)
     }
     guard let gone else { return }
@@ -213,15 +220,19 @@ final class SwarmStore: Sendable {
     for shard in shards {
       let gone = shard.withLock { shard in
         var gone = (torrents: 0, peers: 0)
-        for hash in Array(shard.torrents.keys) {
-          guard var torrent = shard.torrents.removeValue(forKey: hash) else { continue }
-          gone.peers += torrent.swarm.expire(at: now)
+        var idle: [InfoHash] = []
+        // In place: a change of a copy would copy all of its peers.
+        var index = shard.torrents.startIndex
+        while index != shard.torrents.endIndex {
+          defer { shard.torrents.formIndex(after: &index) }
+          gone.peers += shard.torrents.values[index].swarm.expire(at: now)
+          let torrent = shard.torrents.values[index]
           if torrent.standing == .unlisted, torrent.swarm.isEmpty, torrent.swarm.downloads == 0 {
-            gone.torrents += 1
-          } else {
-            shard.torrents[hash] = torrent
+            idle.append(shard.torrents.keys[index])
           }
         }
+        for hash in idle { shard.torrents[hash] = nil }
+        gone.torrents = idle.count
         return gone
       }
       totals.withLock { totals in
@@ -262,7 +273,7 @@ final class SwarmStore: Sendable {
       let gone = shards[place].withLock { shard -> Torrent? in
         guard let coldest = shard.coldest(where: { $1.standing == .unlisted }) else { return nil }
         shard.unwritten.remove(coldest)
-        if (shard.torrents[coldest]?.swarm.downloads ?? 0) > 0 { shard.forgotten.append(coldest) }
+        if (shard.torrents[coldest]?.swarm.downloads ?? 0) > 0 { shard.noteForgotten(coldest) }
         return shard.torrents.removeValue(forKey: coldest)
       }
       guard let gone else { continue }
@@ -276,33 +287,31 @@ final class SwarmStore: Sendable {
     return false
   }
 
-  /// The torrents that were forgotten since the last call, and may stand in the database.
-  func takeForgotten() -> [InfoHash] {
-    shards.flatMap { shard in
+  /// The downloads that were not written down since the last call, and the torrents that were forgotten since and may stand in the
+  /// database. One that is there again is in both: it is forgotten first.
+  func takeUnwritten() -> (downloads: [(hash: InfoHash, downloads: Int)], forgotten: [InfoHash]) {
+    var taken: (downloads: [(hash: InfoHash, downloads: Int)], forgotten: [InfoHash]) = ([], [])
+    for shard in shards {
       shard.withLock { shard in
-        defer { shard.forgotten = [] }
-        return shard.forgotten.filter { shard.torrents[$0] == nil }
+        for hash in shard.unwritten {
+          if let torrent = shard.torrents[hash] { taken.downloads.append((hash, torrent.swarm.downloads)) }
+        }
+        taken.forgotten += shard.forgotten
+        shard.unwritten = []
+        shard.forgotten = []
       }
     }
-  }
-
-  /// The downloads that were not written down since the last call.
-  func takeUnwritten() -> [(hash: InfoHash, downloads: Int)] {
-    shards.flatMap { shard in
-      shard.withLock { shard in
-        defer { shard.unwritten = [] }
-        return shard.unwritten.compactMap { hash in shard.torrents[hash].map { (hash, $0.swarm.downloads) } }
-      }
-    }
+    return taken
   }
 
   /// Those could not be written down.
-  func markUnwritten(_ hashes: [InfoHash]) {
-    for hash in hashes {
+  func putBack(downloads: [(hash: InfoHash, downloads: Int)], forgotten: [InfoHash]) {
+    for (hash, _) in downloads {
       shard(of: hash).withLock { shard in
         if shard.torrents[hash] != nil { shard.unwritten.insert(hash) }
       }
     }
+    for hash in forgotten { shard(of: hash).withLock { $0.noteForgotten(hash) } }
   }
 
   /// Every torrent's hash and numbers, in no order.

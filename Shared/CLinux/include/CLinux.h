@@ -33,6 +33,10 @@ int clinux_signalfd(const int *signals, int count);
 int clinux_signalfd_read(int fd);
 /// Opens a file for reading below a directory; a path that leads out of it, by `..`, a symbolic link or a leading slash, is EXDEV.
 int clinux_open_beneath(int directory, const char *path);
+/// The same for any purpose, and for a path of no symbolic link at all: one is ELOOP. `flags` are open's; the mode is for O_CREAT.
+int clinux_open_beneath_for(int directory, const char *path, int flags, mode_t mode);
+/// Where the next octet lies that is not in a hole; -1 and ENXIO where none comes. It moves the descriptor's own position.
+off_t clinux_next_data(int fd, off_t offset);
 ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count);
 /// 1 where the octet can be read without waiting for a disk (or lies behind the end), 0 where not or where nobody can tell.
 int clinux_is_resident(int fd, off_t offset);

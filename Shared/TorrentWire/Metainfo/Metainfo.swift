@@ -100,6 +100,17 @@ public struct MetainfoBuilder: Sendable {
   }
 
   public func encoded() -> [UInt8] {
+    Metainfo.encode(info: info, tiers: tiers, webSeeds: webSeeds, createdBy: createdBy, createdAt: createdAt)
+  }
+}
+
+extension Metainfo {
+  /// A .torrent file around an info dictionary, which stays as it stands.
+  ///
+  /// - Parameter createdAt: seconds since 1970.
+  public static func encode(
+    info: [UInt8], tiers: [[String]], webSeeds: [String] = [], createdBy: String? = nil, createdAt: Int64? = nil
+  ) -> [UInt8] {
     var writer = BencodeWriter()
     writer.dictionary { whole in
       if let first = tiers.first?.first { whole.member("announce", first) }

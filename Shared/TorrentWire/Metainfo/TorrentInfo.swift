@@ -136,8 +136,8 @@ extension TorrentInfo {
     }
   }
 
-  /// A name that stays in its folder; what is no UTF-8 in it is replaced.
-  private static func component(_ octets: ArraySlice<UInt8>) -> String? {
+  /// A name that stays in its folder, nil where it can't be one; what is no UTF-8 in it is replaced.
+  public static func component(_ octets: ArraySlice<UInt8>) -> String? {
     let text = String(decoding: octets, as: UTF8.self)
     guard 1...255 ~= text.utf8.count, text != ".", text != "..",
       text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x2F && $0 != 0x7F })

@@ -61,6 +61,18 @@ enum MessageID {
 }
 
 extension PeerMessage {
+  /// What stands before a block's octets in a piece message, for who sends those without a copy.
+  public static func pieceHead(_ block: Block) -> [UInt8] {
+    var writer = NumberWriter()
+    writer.uint32(UInt32(clamping: pieceHeadSize - 4 + block.length))
+    writer.octets.append(MessageID.piece)
+    writer.uint32(UInt32(clamping: block.piece))
+    writer.uint32(UInt32(clamping: block.offset))
+    return writer.octets
+  }
+
+  public static let pieceHeadSize = 13
+
   public func append(to output: inout [UInt8]) {
     var writer = NumberWriter()
     swap(&writer.octets, &output)

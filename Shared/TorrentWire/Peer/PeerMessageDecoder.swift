@@ -28,12 +28,20 @@ public struct PeerMessageDecoder: Sendable {
   public var pending: Int { buffer.count - start }
 
   public mutating func feed(_ octets: some Collection<UInt8>) {
-    if start > 0 {
-      // What is left is less than a message, and moved once a feed.
-      buffer.removeFirst(start)
-      start = 0
-    }
+    makeRoom()
     buffer += octets
+  }
+
+  public mutating func feed(_ octets: RawSpan) {
+    makeRoom()
+    unsafe octets.withUnsafeBytes { unsafe buffer.append(contentsOf: $0) }
+  }
+
+  /// What is left is less than a message, and moved once a feed.
+  private mutating func makeRoom() {
+    guard start > 0 else { return }
+    buffer.removeFirst(start)
+    start = 0
   }
 
   /// The next message; nil where it has not come whole. A length is looked at before what it promises is waited for.

@@ -65,30 +65,32 @@ import TorrentWire
 
   // MARK: What it has
 
-  @Test func itsPiecesAreSaidFirstAndOnce() throws {
-    for late: PeerMessage in [.bitfield([0xFF, 0x80]), .haveAll, .haveNone] {
-      for before: PeerMessage in [.unchoke, .have(piece: 1), .haveNone, .bitfield([0, 0])] {
-        let talk = try Talk(pieces: 9)
-        let peer = try talk.join(1)
-        talk.hear(before, from: peer)
-        talk.hear(late, from: peer)
-        #expect(!talk.isHere(peer))
-        guard case .outOfTurn = talk.ends[peer] else {
-          Issue.record("\(late) after \(before)")
-          continue
-        }
-      }
-    }
-  }
-
-  @Test func extensionsAndKeepAlivesMayComeBefore() throws {
+  @Test func whatItHasMayBeSaidAnew() throws {
     let talk = try Talk(pieces: 9)
     let peer = try talk.join(1, extensions: true)
     for early: PeerMessage in [.keepAlive, .port(1), .extended(id: 0, payload: ExtensionHandshake().encoded)] {
       talk.hear(early, from: peer)
     }
+    talk.hear(.bitfield([0x80, 0]), from: peer)
+    talk.hear(.have(piece: 8), from: peer)
+    #expect(talk.exchange.peers[peer]?.pieces.octets == [0x80, 0x80])
+    // As aria2 does.
+    talk.hear(.bitfield([0xC0, 0x80]), from: peer)
+    #expect(talk.exchange.peers[peer]?.useful == 3)
+    #expect(talk.exchange.picker.order.availability == [1, 1, 0, 0, 0, 0, 0, 0, 1])
     talk.hear(.haveAll, from: peer)
     #expect(talk.isHere(peer) && talk.exchange.peers[peer]?.isSeeder == true)
+    #expect(talk.exchange.picker.order.everywhere == 1)
+    #expect(talk.exchange.picker.order.availability == Array(repeating: 0, count: 9))
+  }
+
+  @Test func aBitfieldOfAnotherNumberOfPiecesEndsTheConnection() throws {
+    for wrong: [UInt8] in [[], [0xFF], [0xFF, 0xC0], [0xFF, 0x80, 0]] {
+      let talk = try Talk(pieces: 9)
+      let peer = try talk.join(1)
+      talk.hear(.bitfield(wrong), from: peer)
+      #expect(talk.ends[peer] == .outOfTurn("bitfield"))
+    }
   }
 
   @Test func withoutTheFastExtensionItsMessagesAreOutOfTurn() throws {
@@ -186,7 +188,7 @@ import TorrentWire
     let talk = try Talk(pieces: 3, have: [0])
     let peer = try talk.join(1)
     talk.hear(.haveAll, from: peer)
-    talk.hear(.haveAll, from: peer)
+    talk.hear(.bitfield([]), from: peer)
     #expect(!talk.isHere(peer))
     _ = talk.takeSaid(to: peer)
     talk.hear(.interested, from: peer)

@@ -1,0 +1,83 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// The REST side of the peer (openapi/peer.yaml): every route stands here, its handler in the file of its resource.
+struct PeerAPI: Sendable {
+  let torrents: Torrents
+  let jobs: Jobs
+  let around: Surroundings
+  /// Throws where a request does not carry the administrator's token.
+  let requireAdmin: @Sendable (Request) throws -> Void
+
+  func addRoutes(to router: Router) {
+    func on(
+      _ method: HTTPWire.Method, _ pattern: String, _ handler: @escaping Router.AsyncHandler,
+      query names: [String] = []
+    ) {
+      let requireAdmin = requireAdmin
+      router.on(method, pattern) { request async throws in
+        try requireAdmin(request)
+        try request.requireQuery(of: names)
+        return try await handler(request)
+      }
+    }
+    on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor"])
+    on(.post, "/v1/torrents", addTorrent)
+    on(.get, "/v1/torrents/{info_hash}", getTorrent)
+    on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
+    on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])
+    on(.get, "/v1/torrents/{info_hash}/metainfo", getMetainfo)
+    on(.get, "/v1/torrents/{info_hash}/pieces", getPieces)
+    on(.get, "/v1/torrents/{info_hash}/decisions", listDecisions, query: ["limit", "cursor"])
+    on(.get, "/v1/torrents/{info_hash}/files", listFiles)
+    on(.patch, "/v1/torrents/{info_hash}/files/{file}", changeFile)
+    on(.get, "/v1/torrents/{info_hash}/files/{file}/content", getContent)
+    on(.get, "/v1/torrents/{info_hash}/peers", listPeers)
+    on(.post, "/v1/torrents/{info_hash}/peers", addPeer)
+    on(.get, "/v1/torrents/{info_hash}/trackers", listTrackers)
+    on(.post, "/v1/torrents/{info_hash}/announce", announce)
+
+    on(.put, "/v1/files/{name}", putFile)
+    on(.get, "/v1/jobs/{job}", getJob)
+    on(.get, "/v1/limits", getLimits)
+    on(.patch, "/v1/limits", changeLimits)
+    on(.get, "/v1/totals", getTotals)
+    on(.get, "/v1/events", listenToEvents)
+  }
+}
+
+extension Request {
+  /// The torrent of the path.
+  func infoHash() throws(Problem) -> InfoHash {
+    let text = parameter("info_hash")
+    guard let hash = InfoHash(hex: text) else {
+      throw Problem.notFound("torrent \(text): a hash has 40 hexadecimal digits")
+    }
+    return hash
+  }
+}
+
+extension PeerAPI {
+  func torrent(_ request: Request) async throws -> Torrent {
+    let hash = try request.infoHash()
+    guard let torrent = await torrents[hash] else { throw Problem.notFound("torrent \(hash)") }
+    return torrent
+  }
+
+  /// A bound in octets a second; 0 is none.
+  static func rate(_ value: Int?, _ field: String) throws(Problem) -> Int? {
+    guard let value else { return nil }
+    guard value == 0 || rates ~= value else {
+      throw Problem.invalid(
+        field: field, "must be 0, for no bound, or \(rates.lowerBound) to \(rates.upperBound) octets a second")
+    }
+    return value
+  }
+
+  /// Fewer would not carry the protocol's own messages.
+  static let rates = 1024...100_000_000_000
+}

@@ -1,0 +1,119 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// What holds for all torrents together.
+extension PeerAPI {
+  func getLimits(_ request: Request) async throws -> Response {
+    try .encode(await limits)
+  }
+
+  private var limits: LimitsView {
+    get async {
+      let around = around
+      return await torrents.limits(of: around)
+    }
+  }
+
+  func changeLimits(_ request: Request) async throws -> Response {
+    let change = try await request.checked(LimitsChange.self)
+    let upload = try Self.rate(change.uploadLimit, "upload_limit")
+    let download = try Self.rate(change.downloadLimit, "download_limit")
+    try await torrents.setLimits(upload: upload, download: download)
+    return try .encode(await limits)
+  }
+
+  func getTotals(_ request: Request) async throws -> Response {
+    var totals = TotalsView(freeRider: around.isFreeRider)
+    for torrent in await torrents.all {
+      let summary = await torrent.summary
+      totals.torrents += 1
+      totals.peers += summary.peers
+      totals.uploaded += summary.record.uploaded
+      totals.downloaded += summary.record.downloaded
+      totals.uploadRate += summary.rates.upload
+      totals.downloadRate += summary.rates.download
+    }
+    totals.listening = around.listening.map { "\($0)" }
+    totals.peerId = PercentEncoding.encode(octets: around.peerID.octets)
+    return try .encode(totals)
+  }
+
+  // MARK: Files
+
+  /// Puts a file into the download folder, so that a torrent can be made of it.
+  func putFile(_ request: Request) async throws -> Response {
+    let name = request.parameter("name")
+    guard let upload = try await around.disk.run({ [around] in try FileUpload(name, in: around.folder) }) else {
+      throw Problem.notFound("such name of a file: it is 1 to 255 octets, without a slash, and not . or ..")
+    }
+    do {
+      for try await portion in request.body {
+        guard upload.length + Int64(portion.count) <= PeerLimits.file else {
+          throw Problem(413, "The file is larger than is taken here.")
+        }
+        try await around.disk.run { try upload.append(portion) }
+      }
+      guard try await around.disk.run({ try upload.finish() }) else {
+        throw Problem(409, "There is a file or folder called \(name) already.")
+      }
+    } catch let error as DiskError {
+      _ = around.disk.submit { upload.abandon() }
+      if case .full = error { throw Problem(507, "\(error)") }
+      throw error
+    } catch {
+      _ = around.disk.submit { upload.abandon() }
+      throw error
+    }
+    return try .encode(StoredFileView(path: name, length: upload.length), status: .created)
+  }
+}
+
+struct LimitsView: Encodable {
+  /// Octets a second; 0 is no bound.
+  var uploadLimit: Int
+  var downloadLimit: Int
+}
+
+private struct LimitsChange: KnownBody {
+  enum CodingKeys: String, CodingKey {
+    case uploadLimit = "upload_limit"
+    case downloadLimit = "download_limit"
+  }
+
+  var uploadLimit: Int?
+  var downloadLimit: Int?
+}
+
+private struct TotalsView: Encodable {
+  var torrents = 0
+  var peers = 0
+  var uploaded: UInt64 = 0
+  var downloaded: UInt64 = 0
+  var uploadRate = 0
+  var downloadRate = 0
+  var listening: [String] = []
+  var peerId = ""
+  var freeRider: Bool
+}
+
+private struct StoredFileView: Encodable {
+  var path: String
+  var length: Int64
+}
+
+extension Torrents {
+  func limits(of around: Surroundings) -> LimitsView {
+    LimitsView(uploadLimit: around.upload.rate ?? 0, downloadLimit: around.download.rate ?? 0)
+  }
+
+  /// Octets a second; 0 takes a bound away, nil leaves it.
+  func setLimits(upload: Int?, download: Int?) async throws {
+    if let upload { around.upload.rate = upload == 0 ? nil : upload }
+    if let download { around.download.rate = download == 0 ? nil : download }
+    try await around.store.put(upload: around.upload.rate, download: around.download.rate)
+  }
+}

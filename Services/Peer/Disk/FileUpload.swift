@@ -1,0 +1,48 @@
+import EventLoop
+import Glibc
+import TorrentWire
+
+/// A file that comes into the download folder from outside: nobody sees it before it is whole. All calls block.
+final class FileUpload: Sendable {
+  private let folder: String
+  private let name: String
+  private let draft: SharedFile
+  private let draftPath: String
+  private let written = Lock(Int64(0))
+
+  /// Nil for what is no name of a file.
+  /// - Throws: `DiskError`.
+  init?(_ name: String, in folder: String) throws {
+    guard TorrentInfo.component(Array(name.utf8)[...]) == name else { return nil }
+    (self.folder, self.name) = (folder, name)
+    let draftName = ".upload-\(UInt64.random(in: 0 ... .max))"
+    draftPath = "\(folder)/\(draftName)"
+    guard let file = try Folder(folder).fileForWriting([draftName]) else { throw DiskError.absent(path: folder) }
+    draft = file
+  }
+
+  /// Octets that have come.
+  var length: Int64 { written.withLock { $0 } }
+
+  func append(_ octets: [UInt8]) throws {
+    let place = length
+    var rest = BlockSequence([octets])
+    try rest.write(octets.count, to: draft, at: place)
+    written.withLock { $0 += Int64(octets.count) }
+  }
+
+  /// Gives it its name, durably. False where something has it already.
+  func finish() throws -> Bool {
+    try draft.synchronize()
+    defer { abandon() }
+    // Unlike a rename, a link does not replace what is there.
+    guard unsafe link(draftPath, "\(folder)/\(name)") == 0 else {
+      if errno == EEXIST { return false }
+      throw DiskError(call: "link", path: "\(folder)/\(name)", errno: errno)
+    }
+    return true
+  }
+
+  /// It is not wanted any more.
+  func abandon() { unsafe unlink(draftPath) }
+}

@@ -1,0 +1,23 @@
+/// Every bound of a peer. What an operator may want otherwise has a flag.
+struct PeerLimits: Sendable {
+  var torrents = 1000
+  /// Connections of all torrents, and of one address.
+  var connections = 500
+  var connectionsPerAddress = 20
+  /// Connections of a torrent.
+  var connectionsPerTorrent = 50
+  /// Peers that are called at a time, for each torrent.
+  var calls = 8
+  /// Peers that are given something at a time (BEP 3).
+  var uploadSlots = 4
+  /// Octets on the way to a peer that the kernel has not taken yet.
+  var ahead = 262_144
+  /// Octets of pieces that are held in memory for whoever asks for them next, for each torrent.
+  var uploadCache = 16_777_216
+  /// Decisions of a torrent that are remembered.
+  var decisions = 2000
+  /// Octets of a .torrent file, as it is uploaded or fetched.
+  static let metainfo = 16_777_216
+  /// Octets of a file that is uploaded to be shared.
+  static let file: Int64 = 1 << 40
+}

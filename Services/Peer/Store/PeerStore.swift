@@ -1,0 +1,98 @@
+import Octets
+import SQL
+import ServiceKit
+import TorrentWire
+
+/// What lasts: the torrents, what was said of them, and how much each has moved. Which pieces are here the files themselves say.
+final class PeerStore: Sendable {
+  let database: Database
+
+  init(path: String) throws(SQLError) { database = try Database(path: path, migrations: Self.migrations) }
+
+  private static let migrations = [
+    Migration(
+      1,
+      """
+      CREATE TABLE torrent (
+        info_hash BLOB PRIMARY KEY,
+        info BLOB,                         -- the info dictionary, once it is known
+        name TEXT,
+        tiers TEXT NOT NULL,               -- JSON: lists of URLs
+        web_seeds TEXT NOT NULL,           -- JSON: URLs
+        unwanted TEXT NOT NULL,            -- JSON: numbers of files
+        added_at BIGINT NOT NULL,
+        completed_at BIGINT,
+        paused INTEGER NOT NULL,
+        upload_limit BIGINT,
+        download_limit BIGINT,
+        uploaded BIGINT NOT NULL,
+        downloaded BIGINT NOT NULL
+      ) WITHOUT ROWID;
+      CREATE TABLE setting (name TEXT PRIMARY KEY, value BIGINT) WITHOUT ROWID;
+      """)
+  ]
+
+  private static let columns =
+    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded"
+
+  /// All of them. Blocks.
+  func load() throws -> [TorrentRecord] {
+    try database.readAndWait { connection in
+      try connection.all("SELECT \(Self.columns) FROM torrent") { try Self.record($0) }.compactMap { $0 }
+    }
+  }
+
+  private static func record(_ row: borrowing Row) throws -> TorrentRecord? {
+    guard let hash = InfoHash(row.bytes(0)) else { return nil }
+    var record = TorrentRecord(hash: hash, addedAt: Int64(row.int(6)))
+    record.info = row.optionalBytes(1)
+    record.name = row.optionalText(2)
+    record.tiers = try JSON.decode([[String]].self, from: Array(row.text(3).utf8))
+    record.webSeeds = try JSON.decode([String].self, from: Array(row.text(4).utf8))
+    record.unwanted = Set(try JSON.decode([Int].self, from: Array(row.text(5).utf8)))
+    record.completedAt = row.optionalInt(7).map(Int64.init)
+    record.isPaused = row.int(8) != 0
+    record.uploadLimit = row.optionalInt(9)
+    record.downloadLimit = row.optionalInt(10)
+    record.uploaded = UInt64(max(0, row.int(11)))
+    record.downloaded = UInt64(max(0, row.int(12)))
+    return record
+  }
+
+  /// Writes a torrent down, new or changed.
+  func put(_ record: TorrentRecord) async throws {
+    let tiers = String(decoding: try JSON.encode(record.tiers), as: UTF8.self)
+    let webSeeds = String(decoding: try JSON.encode(record.webSeeds), as: UTF8.self)
+    let unwanted = String(decoding: try JSON.encode(record.unwanted.sorted()), as: UTF8.self)
+    try await database.write { connection in
+      try connection.run(
+        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        record.hash.octets, record.info, record.name, tiers, webSeeds, unwanted, record.addedAt, record.completedAt,
+        record.isPaused ? 1 : 0, record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded),
+        Int64(clamping: record.downloaded))
+    }
+  }
+
+  func remove(_ hash: InfoHash) async throws {
+    try await database.write { try $0.run("DELETE FROM torrent WHERE info_hash = ?", hash.octets) }
+  }
+
+  // MARK: Settings
+
+  /// Octets a second for all torrents together; nil where there is no bound. Blocks.
+  func loadLimits() throws -> (upload: Int?, download: Int?)? {
+    try database.readAndWait { connection in
+      let all = try connection.all("SELECT name, value FROM setting") { ($0.text(0), $0.optionalInt(1)) }
+      guard !all.isEmpty else { return nil }
+      let value = { (name: String) in all.first { $0.0 == name }?.1 }
+      return (value("upload_limit"), value("download_limit"))
+    }
+  }
+
+  func put(upload: Int?, download: Int?) async throws {
+    try await database.write { connection in
+      try connection.run("INSERT OR REPLACE INTO setting VALUES ('upload_limit', ?)", upload)
+      try connection.run("INSERT OR REPLACE INTO setting VALUES ('download_limit', ?)", download)
+    }
+  }
+}

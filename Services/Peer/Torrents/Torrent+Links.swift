@@ -1,0 +1,230 @@
+import EventLoop
+import Octets
+import TorrentWire
+
+/// Connections with other peers, and the octets that go through them.
+extension Torrent {
+  var takesPeers: Bool { exchange != nil && links.count < around.limits.connectionsPerTorrent }
+
+  // MARK: Calling
+
+  func learn(_ addresses: [SocketAddress]) {
+    let now = Instant.current
+    book.learn(addresses.filter { loop.egress.allows($0.ip) }, at: now)
+    callMore(at: now)
+  }
+
+  func callMore(at now: Instant) {
+    guard let door, takesPeers else { return }
+    while calls.count < around.limits.calls, links.count + calls.count < around.limits.connectionsPerTorrent,
+      door.hasRoom, let address = book.next(at: now, isSeeding: state == .seeding, besides: connected)
+    {
+      book.pause(address, failed: true, at: now)
+      call(address, door)
+    }
+  }
+
+  private var connected: Set<SocketAddress> {
+    calls.union(exchange?.peers.values.compactMap(\.reachableAt) ?? [])
+  }
+
+  private func call(_ address: SocketAddress, _ door: Door) {
+    calls.insert(address)
+    let run = run
+    let source = around.source.flatMap { $0.isV4 == address.ip.isV4 ? $0 : nil }
+    loop.spawn { [loop] in
+      let socket = try? await ConnectedSocket.connect(to: address, from: source, on: loop)
+      await self.answered(address, socket, door, run)
+    }
+  }
+
+  private func answered(_ address: SocketAddress, _ socket: ConnectedSocket?, _ door: Door, _ run: Int) {
+    guard let socket else {
+      calls.remove(address)
+      return
+    }
+    guard run == self.run, takesPeers else {
+      socket.close()
+      calls.remove(address)
+      return
+    }
+    if !door.enter(PeerLink(socket, called: address, for: self, door: door, on: loop)) { calls.remove(address) }
+  }
+
+  /// A call that came to no handshake.
+  func gotNowhere(_ address: SocketAddress) { calls.remove(address) }
+
+  // MARK: Coming and going
+
+  /// Both handshakes are done.
+  /// - Returns: nil where the peer is not wanted.
+  func join(_ link: PeerLink, _ handshake: Handshake) -> PeerNumber? {
+    if let called = link.called { calls.remove(called) }
+    guard let exchange, takesPeers else { return nil }
+    let now = Instant.current
+    switch exchange.join(link.called ?? link.address, handshake, isOutgoing: link.called != nil, at: now) {
+    case .success(let number):
+      links[number] = Link(
+        link: link,
+        limits: (RateLimiters(all: [upload, around.upload]), RateLimiters(all: [download, around.download])))
+      let pieceCount = info?.pieceCount
+      link.assumeIsolated { $0.knows(pieceCount: pieceCount) }
+      act()
+      return number
+    case .failure(let refusal):
+      if let called = link.called {
+        switch refusal.end {
+        case .ourselves: book.markOwn(called)
+        case .badData: book.forget(called)
+        default: book.pause(called, failed: false, at: now)
+        }
+      }
+      return nil
+    }
+  }
+
+  /// The octets of a connection that came together.
+  func received(_ messages: [PeerMessage], from number: PeerNumber, octets: Int) {
+    guard let exchange, let link = links[number] else { return }
+    let now = loop.now
+    for message in messages { exchange.received(message, from: number, at: now) }
+    link.limits.down.take(octets)
+    pace(number)
+    act()
+  }
+
+  /// Stops reading from a peer while more came than may.
+  private func pace(_ number: PeerNumber) {
+    guard let link = links[number], let full = link.limits.down.full() else { return }
+    link.stream.pauseReading()
+    full.wait { [weak self] in
+      self?.assumeIsolated { torrent in
+        guard torrent.links[number]?.limits.down.full() == nil else { return torrent.pace(number) }
+        torrent.links[number]?.stream.resumeReading()
+      }
+    }
+  }
+
+  /// What it says can't be understood.
+  func broke(_ number: PeerNumber, _ fault: PeerFault) {
+    guard let exchange, let peer = exchange.peers[number] else { return }
+    exchange.close(peer, .fault(fault), at: loop.now)
+    act()
+  }
+
+  /// The connection is over, and it was not this side that ended it.
+  func lost(_ number: PeerNumber, _ reason: String) {
+    links[number] = nil
+    guard let exchange, let peer = exchange.peers[number] else { return }
+    let now = Instant.current
+    note(peer, at: now)
+    exchange.gone(peer, .lost(reason), at: now)
+    act()
+  }
+
+  func hangUp(_ number: PeerNumber, _ end: PeerEnd) {
+    guard let link = links.removeValue(forKey: number) else { return }
+    if case .badData = end, let called = link.link.called { book.forget(called) }
+    if case .bothSeed = end, let called = link.link.called { book.markSeeder(called) }
+    link.link.assumeIsolated { $0.close() }
+  }
+
+  /// Ends all connections.
+  func hangUp() {
+    for link in links.values { link.link.assumeIsolated { $0.close() } }
+    links = [:]
+    calls = []
+  }
+
+  /// What was seen of a peer is of use when it is to be called again.
+  private func note(_ peer: PeerState, at now: Instant) {
+    guard let address = peer.reachableAt else { return }
+    book.learn([address], at: now)
+    book.pause(address, failed: peer.received.total + peer.sent.total == 0, at: now)
+    if peer.isSeeder { book.markSeeder(address) }
+  }
+
+  // MARK: Sending
+
+  func send(_ message: PeerMessage, to number: PeerNumber) {
+    guard let link = links[number] else { return }
+    var octets: [UInt8] = []
+    message.append(to: &octets)
+    link.stream.write(octets)
+    link.limits.up.take(octets.count)
+    // Who asks and reads nothing of the answers gets no more of them.
+    if link.stream.pendingOctets > around.limits.ahead * 16, let peer = exchange?.peers[number] {
+      exchange?.close(peer, .lost("it reads nothing"), at: loop.now)
+    }
+  }
+
+  /// Everything that was written to the peer has left.
+  func drained(_ number: PeerNumber) { serve(number) }
+
+  /// Sends the blocks that a peer waits for, as long as the link takes them and they may go.
+  func serve(_ number: PeerNumber) {
+    guard let exchange, links[number]?.isWaiting == false else { return }
+    while let link = links[number], link.stream.isOpen {
+      guard link.next != nil || exchange.hasWishes(number) else { return }
+      guard link.stream.pendingOctets < around.limits.ahead else { return link.stream.tellWhenDrained() }
+      if let full = link.limits.up.full() {
+        links[number]?.isWaiting = true
+        return full.wait { [weak self] in self?.assumeIsolated { $0.goOn(number) } }
+      }
+      guard let block = link.next ?? exchange.nextUpload(for: number, at: loop.now) else { return }
+      links[number]?.next = nil
+      let key = ChunkCache.Key(piece: block.piece, number: block.offset / ChunkCache.chunk)
+      let start = block.offset - key.number * ChunkCache.chunk
+      guard let chunk = cache.get(key), start + block.length <= chunk.count else {
+        return readAhead(block, key, for: number)
+      }
+      send(block, chunk[start..<start + block.length], through: link)
+    }
+  }
+
+  private func goOn(_ number: PeerNumber) {
+    links[number]?.isWaiting = false
+    serve(number)
+  }
+
+  private func send(_ block: Block, _ octets: ArraySlice<UInt8>, through link: Link) {
+    link.stream.write(PeerMessage.pieceHead(block))
+    link.stream.write(shared: octets)
+    link.limits.up.take(PeerMessage.pieceHeadSize + block.length)
+  }
+
+  /// Reads what the peer waits for, and what it will ask for next; meanwhile it waits.
+  private func readAhead(_ block: Block, _ key: ChunkCache.Key, for number: PeerNumber) {
+    guard let files, let info else { return }
+    links[number]?.next = block
+    links[number]?.isWaiting = true
+    reading[key, default: []].append(number)
+    guard reading[key]?.count == 1 else { return }
+    let start = key.number * ChunkCache.chunk
+    // A block that lies over the border of two chunks, which nobody asks for but who wants trouble, is read with the first.
+    let end = max(min(start + ChunkCache.chunk, info.length(of: key.piece)), block.offset + block.length)
+    let run = run
+    loop.spawn { [around] in
+      do {
+        let octets = try await around.disk.run { try files.read(key.piece, start..<end) }
+        await self.read(key, octets, run)
+      } catch {
+        await self.read(key, nil, run)
+      }
+    }
+  }
+
+  private func read(_ key: ChunkCache.Key, _ octets: [UInt8]?, _ run: Int) async {
+    let waiting = reading.removeValue(forKey: key) ?? []
+    guard run == self.run else { return }
+    guard let octets else {
+      // What is gone from under the torrent can't be given any more: all of it has to be looked at again.
+      have = nil
+      return await fail(
+        "Some of the files are gone or shorter than they were: put them back, then start it again.", run)
+    }
+    cache.set(key, octets)
+    for number in waiting { goOn(number) }
+    act()
+  }
+}

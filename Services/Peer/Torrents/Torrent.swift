@@ -1,0 +1,327 @@
+import EventLoop
+import Logging
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// One torrent of this peer: does what its exchange decides.
+actor Torrent {
+  enum State: Sendable, Equatable {
+    /// Only the magnet link is known; peers are asked for the rest (BEP 9).
+    case fetchingInfo
+    /// What lies in the folder is looked at: octets that were.
+    case checking(done: Int64)
+    case downloading, seeding, paused
+    /// It stands still until somebody does what the words say.
+    case failed(String)
+  }
+
+  /// Something that was decided, as it is kept for who asks later.
+  struct Decision: Sendable {
+    var id: Int64
+    /// Seconds since 1970, world clock.
+    var time: Int64
+    var event: ExchangeEvent
+  }
+
+  /// A connection, and what it waits for.
+  struct Link {
+    let link: PeerLink
+    let limits: (up: RateLimiters, down: RateLimiters)
+    /// The block that is sent next, when its octets are read or it may go.
+    var next: Block?
+    /// It waits for the disk or for its turn.
+    var isWaiting = false
+    var stream: TCPStream { link.stream }
+  }
+
+  nonisolated let loop: EventLoop
+  nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
+  nonisolated let infoHash: InfoHash
+  nonisolated let around: Surroundings
+  nonisolated var handshake: Handshake { Handshake(infoHash: infoHash, peerID: around.peerID) }
+
+  var record: TorrentRecord
+  var state = State.paused { didSet { if state != oldValue { around.events.publish(.stateChanged(infoHash, state)) } } }
+  var info: TorrentInfo?
+  var files: TorrentFiles?
+  /// Nil while it is paused or checked.
+  var exchange: Exchange?
+  /// What is here, as far as it was looked at in this run; nil where it was not.
+  var have: Bitfield?
+  var links: [PeerNumber: Link] = [:]
+  var book: AddressBook
+  var calls: Set<SocketAddress> = []
+  var cache: ChunkCache
+  /// Who waits for a chunk that is being read.
+  var reading: [ChunkCache.Key: [PeerNumber]] = [:]
+  var webSeeds: [PeerNumber: WebSeed] = [:]
+  var announcer: TrackerAnnouncer?
+  var decisions: [Decision] = []
+  var lastDecision: Int64 = 0
+  let upload: RateLimiter
+  let download: RateLimiter
+  /// Set by whoever made the torrents' place known.
+  var door: Door?
+  /// Grows with each start and stop, so that what belongs to the run before counts no more.
+  var run = 0
+  /// Octets that were written down last.
+  private var written: (uploaded: UInt64, downloaded: UInt64) = (0, 0)
+  private var meters: (up: RateMeter, down: RateMeter)
+  private var lastTotals: (up: UInt64, down: UInt64) = (0, 0)
+
+  init(_ record: TorrentRecord, _ around: Surroundings) throws {
+    self.record = record
+    self.around = around
+    loop = around.loop
+    infoHash = record.hash
+    let now = Instant.current
+    upload = RateLimiter(rate: record.uploadLimit, on: around.loop)
+    download = RateLimiter(rate: record.downloadLimit, on: around.loop)
+    book = AddressBook(own: Set(around.listening))
+    cache = ChunkCache(octets: around.limits.uploadCache)
+    meters = (RateMeter(at: now), RateMeter(at: now))
+    written = (record.uploaded, record.downloaded)
+    if let octets = record.info {
+      let info = try TorrentInfo(decoding: octets[...])
+      self.info = info
+      files = TorrentFiles(info: info, folder: around.folder)
+    }
+  }
+
+  // MARK: Beginning and ending
+
+  /// Begins, or goes on after a pause.
+  func start() {
+    guard !isRunning else { return }
+    run += 1
+    record.isPaused = false
+    guard let info, let files else { return begin(nil, Bitfield(pieceCount: 0)) }
+    if let have { return begin(info, have) }
+    check(info, files)
+  }
+
+  var isRunning: Bool {
+    switch state {
+    case .paused, .failed: false
+    case .fetchingInfo, .checking, .downloading, .seeding: true
+    }
+  }
+
+  /// Looks at what lies in the folder, and begins then.
+  private func check(_ info: TorrentInfo, _ files: TorrentFiles) {
+    state = .checking(done: 0)
+    let (run, wanted) = (run, wantedFiles(of: info))
+    loop.spawn { [around] in
+      do {
+        let have = try await around.disk.run {
+          try files.prepare(wanted: wanted)
+          return try self.verify(info, files, run)
+        }
+        await self.checked(info, have, run)
+      } catch {
+        await self.fail("\(error)", run)
+      }
+    }
+  }
+
+  /// Blocks. Every piece is read and hashed; those that were never written are seen as holes.
+  private nonisolated func verify(_ info: TorrentInfo, _ files: TorrentFiles, _ run: Int) throws -> Bitfield {
+    var have = Bitfield(pieceCount: info.pieceCount)
+    var told: Int64 = 0
+    for piece in 0..<info.pieceCount {
+      have[piece] = try files.verify(piece)
+      let done = Int64(piece + 1) * Int64(info.pieceLength)
+      if done - told > 64 << 20 {
+        told = done
+        loop.submit { [weak self] in self?.assumeIsolated { $0.checkGoesOn(min(done, info.length), run) } }
+      }
+    }
+    return have
+  }
+
+  private func checkGoesOn(_ done: Int64, _ run: Int) {
+    if run == self.run, case .checking = state { state = .checking(done: done) }
+  }
+
+  private func checked(_ info: TorrentInfo, _ have: Bitfield, _ run: Int) {
+    self.have = have
+    guard run == self.run else { return }
+    begin(info, have)
+  }
+
+  private func begin(_ info: TorrentInfo?, _ have: Bitfield) {
+    let now = Instant.current
+    var settings = Exchange.Settings()
+    settings.uploadSlots = around.limits.uploadSlots
+    settings.isFreeRider = around.isFreeRider
+    settings.listenPort = around.port
+    settings.client = "Network Utopia \(Release.version)"
+    let exchange = Exchange(
+      infoHash: infoHash, info: info, have: have, wanted: info.map(wantedPieces), peerID: around.peerID,
+      settings: settings, random: around.chance, at: now)
+    self.exchange = exchange
+    lastTotals = (0, 0)
+    beginWebSeeds()
+    state = info == nil ? .fetchingInfo : exchange.isComplete ? .seeding : .downloading
+    announce(isComplete: exchange.isComplete)
+    learn(record.peers.compactMap { SocketAddress($0) })
+    tick()
+    act()
+  }
+
+  /// Ends all connections; the trackers hear of it.
+  func stop(_ next: State = .paused) async {
+    guard isRunning else {
+      state = next
+      return
+    }
+    run += 1
+    await settle()
+    hangUp()
+    exchange = nil
+    webSeeds = [:]
+    state = next
+    let announcer = announcer
+    self.announcer = nil
+    await announcer?.stop()
+    files?.close()
+  }
+
+  /// What has moved is noted down.
+  private func settle() async {
+    count()
+    if let exchange, info != nil { have = exchange.picker.have }
+    await save()
+  }
+
+  func fail(_ reason: String, _ run: Int) async {
+    guard run == self.run else { return }
+    around.log.error("a torrent stands still", metadata: ["torrent": "\(infoHash)", "reason": "\(reason)"])
+    await stop(.failed(reason))
+  }
+
+  /// Writes down what has to outlast a restart.
+  func save() async {
+    written = (record.uploaded, record.downloaded)
+    do {
+      try await around.store.put(record)
+    } catch {
+      around.log.error("a torrent could not be written down", metadata: ["reason": "\(error)"])
+    }
+  }
+
+  // MARK: Time
+
+  private func tick() {
+    let run = run
+    loop.after(.seconds(1)) { [weak self] in
+      self?.assumeIsolated { torrent in
+        guard torrent.run == run else { return }
+        torrent.eachSecond()
+        torrent.tick()
+      }
+    }
+  }
+
+  private func eachSecond() {
+    let now = Instant.current
+    exchange?.tick(at: now)
+    act()
+    count()
+    callMore(at: now)
+    let (down, up) = rates
+    if down + up > 0 {
+      around.events.publish(
+        .rates(infoHash, download: down, upload: up, pieces: exchange?.picker.have.held ?? 0))
+    }
+    if state == .downloading, links.count < 5 { announcer?.assumeIsolated { $0.wantsPeers() } }
+    if record.uploaded &- written.uploaded > 64 << 20 || record.downloaded &- written.downloaded > 64 << 20 {
+      loop.spawn { await self.save() }
+    }
+  }
+
+  /// Adds what has moved since the last time to the totals.
+  func count() {
+    guard let exchange else { return }
+    let now = Instant.current
+    let (up, down) = (exchange.uploaded - lastTotals.up, exchange.downloaded - lastTotals.down)
+    lastTotals = (exchange.uploaded, exchange.downloaded)
+    record.uploaded += up
+    record.downloaded += down
+    meters.up.add(Int(up), at: now)
+    meters.down.add(Int(down), at: now)
+  }
+
+  /// Octets a second, over the last twenty.
+  var rates: (download: Int, upload: Int) {
+    let now = Instant.current
+    return (Int(meters.down.rate(at: now)), Int(meters.up.rate(at: now)))
+  }
+
+  // MARK: Doing what was decided
+
+  func act() {
+    guard let exchange else { return }
+    for action in exchange.takeActions() { act(on: action) }
+  }
+
+  private func act(on action: ExchangeAction) {
+    switch action {
+    case .send(let peer, let message): send(message, to: peer)
+    case .serve(let peer): serve(peer)
+    case .store(let piece, let blocks): keep(piece, blocks)
+    case .fetch(let seed, let piece): fetch(piece, from: seed)
+    case .close(let peer, let end): hangUp(peer, end)
+    case .met(let addresses): learn(addresses)
+    case .checkMetadata(let octets): check(metadata: octets)
+    case .tell(let event): tell(event)
+    }
+  }
+
+  private func tell(_ event: ExchangeEvent) {
+    lastDecision += 1
+    decisions.append(Decision(id: lastDecision, time: around.clock.now.seconds, event: event))
+    // In one go now and then: to shift all of them for each new one would cost more than keeping a few too many.
+    if decisions.count > around.limits.decisions * 2 {
+      decisions.removeFirst(decisions.count - around.limits.decisions)
+    }
+    around.events.publish(.exchange(infoHash, event))
+    if case .completed = event { completed() }
+  }
+
+  private func completed() {
+    guard state == .downloading else { return }
+    state = .seeding
+    record.completedAt = around.clock.now.seconds
+    announcer?.assumeIsolated { $0.completed() }
+    let (files, run) = (files, run)
+    loop.spawn { [around] in
+      await self.save()
+      if let files { _ = try? await around.disk.run { try files.synchronize() } }
+      if around.leavesOnComplete { await self.leave(run) }
+    }
+  }
+
+  private func leave(_ run: Int) async {
+    guard run == self.run else { return }
+    record.isPaused = true
+    await stop()
+  }
+
+  // MARK: What is wanted
+
+  func wantedFiles(of info: TorrentInfo) -> [Bool] { info.files.indices.map { !record.unwanted.contains($0) } }
+
+  /// The pieces in which a wanted file has a part.
+  func wantedPieces(of info: TorrentInfo) -> Bitfield {
+    guard !record.unwanted.isEmpty else { return Bitfield(pieceCount: info.pieceCount, isFull: true) }
+    var pieces = Bitfield(pieceCount: info.pieceCount)
+    for (number, file) in info.files.enumerated() where file.length > 0 && !record.unwanted.contains(number) {
+      let first = Int(file.offset / Int64(info.pieceLength))
+      let last = Int((file.offset + file.length - 1) / Int64(info.pieceLength))
+      for piece in first...last { pieces[piece] = true }
+    }
+    return pieces
+  }
+}

@@ -1,0 +1,28 @@
+import TorrentWire
+
+/// A torrent as it outlasts a restart.
+struct TorrentRecord: Sendable {
+  var hash: InfoHash
+  /// The info dictionary as it stands; nil while only the magnet link is known.
+  var info: [UInt8]?
+  /// What it is called while its own name is not known.
+  var name: String?
+  /// Trackers by tiers (BEP 12).
+  var tiers: [[String]] = []
+  /// Web servers that have the files (BEP 19).
+  var webSeeds: [String] = []
+  /// Peers that a magnet link names, `host:port` each; they are of use once.
+  var peers: [String] = []
+  /// Seconds since 1970, world clock.
+  var addedAt: Int64
+  var completedAt: Int64?
+  var isPaused = false
+  /// The numbers of files that are left out.
+  var unwanted: Set<Int> = []
+  /// Octets a second.
+  var uploadLimit: Int?
+  var downloadLimit: Int?
+  /// Octets of pieces, in all runs.
+  var uploaded: UInt64 = 0
+  var downloaded: UInt64 = 0
+}
