@@ -7,6 +7,7 @@ import libtorrent
 import pytest
 from harness import eventually
 from ours import OurPeer, hash_of
+from peerliar import LyingPeer
 from swarm import MIB, Torrenter, aria2, content, digest, torrent, transmission
 
 
@@ -204,7 +205,7 @@ def test_what_was_there_before_a_kill_is_not_fetched_again(net, tracker, ours, o
     original = content(tmp_path / "film.bin", 16 * MIB)
     info_hash = seeder.share(original, trackers=[announce_url(net)], upload_limit=2 * MIB)
     leecher.add(seeder.metainfo(info_hash))
-    eventually(lambda: leecher.torrent(info_hash)["pieces_here"] or 0, lambda held: held >= 12)
+    eventually(lambda: leecher.torrent(info_hash).get("pieces_here", 0), lambda held: held >= 12)
     leecher.kill()
     leecher.start()
     held = eventually(lambda: leecher.torrent(info_hash), lambda seen: seen["state"] == "downloading")["pieces_here"]
@@ -286,27 +287,22 @@ def test_rates_are_held(net, tracker, ours, tmp_path):
     assert digest(leecher.folder / "film.bin") == digest(original)
 
 
-def test_a_liar_is_found_and_banned(net, tracker, ours, others, tmp_path):
-    """A client that has other octets in the file: it checked nothing, and gives them."""
+def test_a_liar_is_found_and_banned(net, tracker, ours, tmp_path):
     seeder, leecher = ours(1), ours(2)
     original = content(tmp_path / "film.bin", 4 * MIB)
     info_hash = seeder.share(original, trackers=[announce_url(net)], upload_limit=200_000)
-    data = seeder.metainfo(info_hash)
-    liar = Torrenter(net.at("60.1"), others.folder("liar"))
-    others.sessions.append(liar)
-    content(liar.folder / "film.bin", 4 * MIB, seed=b"lies")
-    parameters = libtorrent.add_torrent_params()
-    parameters.ti = libtorrent.torrent_info(libtorrent.bdecode(data))
-    parameters.save_path = str(liar.folder)
-    parameters.flags |= libtorrent.torrent_flags.seed_mode
-    liar.handle = liar.session.add_torrent(parameters)
-    leecher.add(data)
-    banned = eventually(
-        lambda: [decision["peer"] for decision in leecher.decisions(info_hash) if decision["event"] == "peer.banned"])
-    assert banned == [liar.address]
-    seeder.ask("PATCH", f"/v1/torrents/{info_hash}", json={"upload_limit": 0})
-    leecher.wait(info_hash)
-    assert digest(leecher.folder / "film.bin") == digest(original)
+    liar = LyingPeer(net.at("60.1"), info_hash, 16)
+    try:
+        leecher.add(seeder.metainfo(info_hash))
+        leecher.ask("POST", f"/v1/torrents/{info_hash}/peers", json={"address": f"{liar.address}:6881"})
+        banned = eventually(
+            lambda: [decision["peer"] for decision in leecher.decisions(info_hash) if decision["event"] == "peer.banned"])
+        assert banned == [liar.address] and liar.given > 0
+        seeder.ask("PATCH", f"/v1/torrents/{info_hash}", json={"upload_limit": 0})
+        leecher.wait(info_hash)
+        assert digest(leecher.folder / "film.bin") == digest(original)
+    finally:
+        liar.stop()
 
 
 def test_a_free_rider_gives_nothing(net, tracker, ours, tmp_path):

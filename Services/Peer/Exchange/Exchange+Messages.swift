@@ -6,11 +6,6 @@ extension Exchange {
   func received(_ message: PeerMessage, from number: PeerNumber, at now: Instant) {
     guard let peer = peers[number] else { return }
     peer.lastHeardAt = now
-    let isFirst = !peer.hasSpoken
-    switch message {
-    case .keepAlive, .extended, .port: break
-    default: peer.hasSpoken = true
-    }
     switch message {
     case .keepAlive, .port, .suggest, .unknown: break
     case .choke: chokedUs(peer, at: now)
@@ -19,7 +14,7 @@ extension Exchange {
     case .notInterested: interest(peer, false, at: now)
     case .have(let piece): has(piece, peer, at: now)
     case .bitfield(let bits):
-      guard isFirst else { return close(peer, .outOfTurn("bitfield"), at: now) }
+      // It belongs at the beginning (BEP 3), but aria2 says anew what it has now and then.
       guard info != nil else {
         peer.claims.bitfield(bits)
         return
@@ -29,14 +24,14 @@ extension Exchange {
       }
       hasPieces(pieces, peer, at: now)
     case .haveAll:
-      guard isFirst, peer.knowsFast else { return close(peer, .outOfTurn("have all"), at: now) }
+      guard peer.knowsFast else { return close(peer, .outOfTurn("have all"), at: now) }
       guard info != nil else {
         peer.claims.everything()
         return
       }
       hasPieces(Bitfield(pieceCount: picker.pieceCount, isFull: true), peer, at: now)
     case .haveNone:
-      guard isFirst, peer.knowsFast else { return close(peer, .outOfTurn("have none"), at: now) }
+      guard peer.knowsFast else { return close(peer, .outOfTurn("have none"), at: now) }
     case .request(let block): wishes(for: block, peer, at: now)
     case .cancel(let block): takesBack(block, peer, at: now)
     case .piece(let piece, let offset, let content):

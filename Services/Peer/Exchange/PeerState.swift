@@ -18,7 +18,6 @@ final class PeerState {
   var claims = PieceClaims()
   /// Pieces that it has and that are wanted here.
   var useful = 0
-  var hasSpoken = false
 
   /// It gives us nothing.
   var chokesUs = true
