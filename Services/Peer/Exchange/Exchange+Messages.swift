@@ -38,7 +38,8 @@ extension Exchange {
       gives(Block(piece: piece, offset: offset, length: content.count), content, peer, at: now)
     case .reject(let block):
       guard peer.knowsFast else { return close(peer, .outOfTurn("reject"), at: now) }
-      guard peer.asked.removeValue(forKey: block) != nil else { return }
+      guard peer.asked[block] != nil else { return }
+      peer.forget(block)
       peer.allowsUs.remove(block.piece)
       // What one gives back, another may give; the same one would be asked in vain until some time has gone.
       if picker.release(block, from: number) {
@@ -67,7 +68,7 @@ extension Exchange {
     // With the Fast extension each request is answered all the same (BEP 6).
     if peer.knowsFast { return picker.forgetSole(peer.number) }
     releaseAll(of: peer)
-    peer.asked = [:]
+    peer.forgetAll()
     askEverybody(at: now)
   }
 

@@ -42,11 +42,11 @@ extension Exchange {
   }
 
   func gives(_ block: Block, _ content: [UInt8], _ peer: PeerState, at now: Instant) {
-    // Where it was not asked for, it was once: before a choke, or before others were asked instead. It is of use all the same.
-    let askedAt = peer.asked.removeValue(forKey: block)
-    let arrival = picker.receive(block, content, from: peer.number)
-    // What is neither asked for nor of use buys nothing, and is no sign of life.
-    if askedAt != nil || arrival != .unwanted {
+    // What was asked for before a choke, or before others were asked instead, is of use all the same. What never was is not
+    // taken: whoever wants to spoil pieces would need no more. It buys nothing, and is no sign of life.
+    let (wasAsked, askedAt) = peer.takes(block)
+    let arrival = wasAsked ? picker.receive(block, content, from: peer.number) : .unwanted
+    if wasAsked {
       peer.received.add(content.count, at: now)
       peer.lastBlockAt = now
       peer.isSnubbed = false
@@ -66,7 +66,7 @@ extension Exchange {
   private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
     for other in others.compactMap({ peers[$0] }) where other.asked[block] != nil {
       // With the Fast extension the answer is a reject or the block itself: it is awaited (BEP 6).
-      if !other.knowsFast { other.asked[block] = nil }
+      if !other.knowsFast { other.forget(block) }
       say(.cancel(block), to: other, at: now)
     }
   }

@@ -224,7 +224,7 @@ final class Exchange {
     peer.isSnubbed = true
     releaseAll(of: peer)
     for block in peer.askedInOrder { say(.cancel(block), to: peer, at: now) }
-    peer.asked = [:]
+    peer.forgetAll()
   }
 
   // MARK: Choking

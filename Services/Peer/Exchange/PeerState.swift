@@ -32,6 +32,9 @@ final class PeerState {
 
   /// What it was asked for, and when.
   var asked: [Block: Instant] = [:]
+  /// What it was asked for and need not give any more: it may be on its way all the same.
+  private(set) var askedBefore: Set<Block> = []
+  private static let beforeLimit = 1000
   /// What it asks for, in its order.
   var wishes: [Block] = []
   /// Pieces that it gives though it chokes us (BEP 6).
@@ -84,6 +87,22 @@ final class PeerState {
     (lastBlockAt, lastHeardAt, lastSpokenAt) = (now, now, now)
     nextExchangeAt = now
     metadataAskedAt = now
+  }
+
+  /// It need not give the block any more.
+  func forget(_ block: Block) {
+    guard asked.removeValue(forKey: block) != nil else { return }
+    if askedBefore.count >= Self.beforeLimit { askedBefore = [] }
+    askedBefore.insert(block)
+  }
+
+  func forgetAll() { for block in askedInOrder { forget(block) } }
+
+  /// A block comes from it: whether it was asked for it, now or before, and since when, if now.
+  func takes(_ block: Block) -> (wasAsked: Bool, since: Instant?) {
+    let since = asked.removeValue(forKey: block)
+    let wasBefore = askedBefore.remove(block) != nil
+    return (since != nil || wasBefore, since)
   }
 
   /// The same whatever the hashes of this run are.

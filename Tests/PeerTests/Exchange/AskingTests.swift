@@ -113,6 +113,31 @@ import TorrentWire
     #expect(talk.stored.isEmpty && talk.isHere(peer))
   }
 
+  @Test func nobodySpoilsAPieceThatItWasNotAskedFor() throws {
+    let talk = try Talk(pieces: 1)
+    let honest = try talk.joinGiver(1)
+    let asked = talk.requests(to: honest)
+    let stranger = try talk.join(2, having: nil)
+    talk.give(asked[0], from: stranger)
+    #expect(talk.exchange.picker.progress(of: 0) == 0 && talk.exchange.wasted == UInt64(Block.size))
+    for block in asked { talk.give(block, from: honest) }
+    #expect(talk.exchange.picker.givers(of: 0) == [honest])
+  }
+
+  @Test func whatWasOnItsWayBeforeAChokeIsOfUse() throws {
+    for fast in [true, false] {
+      let talk = try Talk(pieces: 1)
+      let peer = try talk.joinGiver(1, fast: fast)
+      let asked = talk.requests(to: peer)
+      talk.hear(.choke, from: peer)
+      if fast { talk.hear(.reject(asked[0]), from: peer) }
+      for block in asked + asked { talk.give(block, from: peer) }
+      #expect(talk.takeStored() == [0])
+      #expect(talk.exchange.wasted == UInt64(talk.info.length))
+      #expect(talk.exchange.peers[peer]?.received.total == UInt64(talk.info.length))
+    }
+  }
+
   @Test func whatNobodyAskedForBuysNothing() throws {
     let talk = try Talk(pieces: 200, have: Array(0..<5)) { $0.uploadSlots = 1 }
     let honest = try talk.joinGiver(1)
