@@ -86,6 +86,8 @@ extension Exchange {
       if let culprit = picker.refuse(piece) { blame(culprit, at: now) }
       askEverybody(at: now)
     case .good:
+      // A piece that was begun may be wanted no more: then it is none of those that are of use.
+      let wasOfUse = picker.isMissing(piece)
       let culprits = picker.accept(piece)
       tell(.finished(piece: piece, from: addresses))
       for culprit in culprits { blame(culprit, at: now) }
@@ -93,7 +95,7 @@ extension Exchange {
         // It is no news to those that have it, but that there is nothing more to send here may be.
         say(.have(piece: piece), to: peer, at: now)
         guard peer.pieces[piece] else { continue }
-        peer.useful -= 1
+        if wasOfUse { peer.useful -= 1 }
         weigh(peer, at: now)
       }
       if picker.isComplete { complete(at: now) }
