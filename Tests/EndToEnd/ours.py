@@ -48,6 +48,10 @@ class OurPeer:
     def peers(self, info_hash):
         return self.ask("GET", f"/v1/torrents/{info_hash}/peers")["items"]
 
+    def call(self, info_hash, address):
+        """Has it connect to a peer, whether or not a tracker tells of it."""
+        self.ask("POST", f"/v1/torrents/{info_hash}/peers", json={"address": f"{address}:6881"})
+
     def decisions(self, info_hash):
         items, cursor = [], ""
         while cursor is not None:
