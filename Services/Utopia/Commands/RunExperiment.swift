@@ -66,8 +66,9 @@ struct RunDistribution: ParsableCommand {
   @Flag(help: "Each peer goes as soon as it has all of it.")
   var leaveOnComplete = false
 
-  @Option(help: "Peers that the server gives something to at a time, when it is a seeder.")
-  var seederSlots = 4
+  @Option(
+    help: "Peers that the seeder gives something to at a time; by default all, as the server does that it stands for.")
+  var seederSlots: Int?
 
   @Option(help: "Write the result as JSON to this file; - is standard output.")
   var json: String?
@@ -89,7 +90,7 @@ struct RunDistribution: ParsableCommand {
     guard 16_384...16_777_216 ~= pieceLength, pieceLength.nonzeroBitCount == 1 else {
       throw ValidationError("--piece-length is a power of two from 16384 to 16777216")
     }
-    guard 1...100 ~= seederSlots else { throw ValidationError("--seeder-slots is 1 to 100") }
+    guard 1...100 ~= seederSlots ?? 1 else { throw ValidationError("--seeder-slots is 1 to 100") }
     let least = slides == nil ? counts.min() ?? 1 : 1
     guard freeRiders >= 0, churn >= 0, freeRiders + churn <= (slides == .example ? 10 : least) else {
       throw ValidationError("--free-riders and --churn together can't be more than there are peers")
@@ -208,7 +209,7 @@ struct RunDistribution: ParsableCommand {
     case .peerToPeer:
       let behaviour = SwarmRun.Behaviour(
         freeRiders: freeRiders, churn: churn, comesBackElsewhere: comeBackElsewhere, leavesOnComplete: leaveOnComplete,
-        seederSlots: seederSlots)
+        seederSlots: seederSlots ?? min(count, 100))
       result = try await SwarmRun(
         laboratory: laboratory, distribution: plan.distribution, name: "sample", pieceLength: pieceLength,
         behaviour: behaviour
