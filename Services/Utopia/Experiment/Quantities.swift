@@ -20,7 +20,7 @@ struct DataSize: Hashable, Sendable, ExpressibleByArgument, CustomStringConverti
 
   var description: String {
     for (unit, size) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
-    where octets >= size && octets % size == 0 {
+    where octets >= size && octets < size << 10 && octets % size == 0 {
       return "\(octets / size) \(unit)"
     }
     for (unit, size) in [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)] where octets >= size {
