@@ -10,7 +10,7 @@ import pytest
 import requests
 from harness import eventually, executable, free_net
 
-SERVICES = ["nameserver", "resolver", "registrar", "mail"]
+SERVICES = ["nameserver", "resolver", "registrar", "mail", "tracker", "peer"]
 
 
 class World:
@@ -179,7 +179,7 @@ def test_a_child_that_dies_takes_the_world_with_it(world):
 
 def test_control_c_ends_all_in_order(world):
     process = world.foreground()
-    assert len(world.processes("-")) == 10
+    assert len(world.processes("-")) == 15
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0
     assert not world.processes()
@@ -201,13 +201,13 @@ def test_a_running_world_is_told_shown_moved_and_put_back(world):
 
     options = ["--data", str(world.data)]
     status = world.run("status", options=options)
-    assert status.returncode == 0 and status.stdout.count(" ready ") == 10, status.stdout
+    assert status.returncode == 0 and status.stdout.count(" ready ") == 15, status.stdout
     assert world.run("health", f"http://{world.at('0.1')}:8050", options=[]).returncode == 0
     assert world.run("clock", "+2h30m", options=options).stdout == "The world is 2h 30m ahead.\n"
     assert world.run("clock", options=options).stdout == "The world is 2h 30m ahead.\n"
     wrong = world.run("clock", "yesterday", options=options)
     assert wrong.returncode == 1 and "+3d" in one_line(wrong.stderr)
-    assert "Reset 10 services" in world.run("reset", options=options).stdout
+    assert "Reset 15 services" in world.run("reset", options=options).stdout
     assert world.run("clock", options=options).stdout == "The world is 0s ahead.\n"
     assert "was there" in world.run("seed", options=options).stdout
 
@@ -246,7 +246,7 @@ def test_a_world_of_ones_own(world, tmp_path):
     mine.write_text(printed.replace("service: resolver", "service: revolver"))
     done = world.run("up", "--detach")
     assert done.returncode == 1
-    assert f"{mine}:" in one_line(done.stderr) and "nameserver, resolver, registrar or mail" in done.stderr
+    assert f"{mine}:" in one_line(done.stderr) and "nameserver, resolver, registrar, mail, tracker or peer" in done.stderr
     assert not world.processes()
 
 
