@@ -41,7 +41,7 @@ import Testing
       var decoder = PeerMessageDecoder(pieceCount: 10)
       var read: [PeerMessage] = []
       for part in [octets[..<cut], octets[cut...]] {
-        try unsafe decoder.feed(part.span.bytes) { read.append($0) }
+        try decoder.feed(part) { read.append($0) }
       }
       #expect(read == Self.messages && decoder.pending == 0)
     }
@@ -51,7 +51,7 @@ import Testing
     var decoder = PeerMessageDecoder(pieceCount: 10)
     var read: [PeerMessage] = []
     for octet in Self.messages.flatMap(\.encoded) {
-      try unsafe decoder.feed([octet].span.bytes) { read.append($0) }
+      try decoder.feed([octet]) { read.append($0) }
     }
     #expect(read == Self.messages && decoder.pending == 0)
   }
@@ -75,7 +75,7 @@ import Testing
     var decoder = PeerMessageDecoder(pieceCount: 10)
     let message = PeerMessage.have(piece: 1)
     var read: [PeerMessage] = []
-    #expect(throws: fault) { try unsafe decoder.feed((message.encoded + octets).span.bytes) { read.append($0) } }
+    #expect(throws: fault) { try decoder.feed((message.encoded + octets)[...]) { read.append($0) } }
     #expect(read == [message])
   }
 
@@ -83,10 +83,10 @@ import Testing
     var decoder = PeerMessageDecoder(pieceCount: nil)
     let messages = [PeerMessage.bitfield([1, 2, 3]), .have(piece: 5_000_000)]
     var read: [PeerMessage] = []
-    try unsafe decoder.feed(messages.flatMap(\.encoded).span.bytes) { read.append($0) }
+    try decoder.feed(messages.flatMap(\.encoded)[...]) { read.append($0) }
     #expect(read == messages)
     #expect(throws: PeerFault.tooLong(id: 5, length: 1_048_577)) {
-      try unsafe decoder.feed(([0, 0x10, 0, 2, 5] as [UInt8]).span.bytes) { _ in }
+      try decoder.feed([0, 0x10, 0, 2, 5]) { _ in }
     }
   }
 }

@@ -47,6 +47,11 @@ public struct PeerMessageDecoder: Sendable {
     }
   }
 
+  public mutating func feed(_ octets: ArraySlice<UInt8>, _ receive: (PeerMessage) -> Void) throws(PeerFault) {
+    // Every octet of an array of octets is initialised.
+    try unsafe feed(octets.span.bytes, receive)
+  }
+
   /// Octets that the message lacks: first of its length, then of its kind, then of the rest.
   private var missing: Int {
     switch begun.count {

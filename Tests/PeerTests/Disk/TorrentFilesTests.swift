@@ -40,7 +40,7 @@ import TorrentWire
     try torrent.writeAll(files)
     for piece in 0..<2 { #expect(files.readAtOnce(piece, 3..<64) == Array(torrent.piece(piece)[3..<64])) }
     #expect(files.readAtOnce(0, 0..<65) == nil)
-    folder.truncate("torrent/b", to: 67)
+    #expect(unsafe truncate("\(folder.path)/torrent/b", 67) == 0)
     #expect(files.readAtOnce(1, 0..<63) == Array(torrent.piece(1)[0..<63]))
     #expect(files.readAtOnce(1, 0..<64) == nil)
     files.close()
