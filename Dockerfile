@@ -1,7 +1,8 @@
 # One image with every executable. Run alone it is a whole world; compose.yaml runs one host of the world in each.
 #
 #   docker build -t network-utopia .
-#   docker run --rm -p 127.0.0.1:8025-8027:8025-8027 -p 127.0.0.1:8050-8056:8050-8056 network-utopia
+#   docker run --rm -p 127.0.0.1:8025-8027:8025-8027 -p 127.0.0.1:8050-8056:8050-8056 \
+#     -p 127.0.0.1:8060-8064:8060-8064 network-utopia
 #
 # EXECUTABLES names a folder of the context with executables built outside; BUILD_IMAGE then needs no compiler.
 ARG BUILD_IMAGE=swift:6.3.1-bookworm
@@ -18,7 +19,7 @@ RUN set -eu; mkdir -p /out; \
     apt-get update -q; \
     apt-get install -y -q --no-install-recommends libcurl4-openssl-dev libsqlite3-dev libssl-dev pkg-config; \
     swift build -c release --static-swift-stdlib; \
-    for name in utopia utopia-mail utopia-nameserver utopia-resolver utopia-registrar utopia-tracker; do \
+    for name in utopia utopia-mail utopia-nameserver utopia-resolver utopia-registrar utopia-tracker utopia-peer; do \
       strip -o "/out/$name" ".build/release/$name"; \
     done; \
   fi
@@ -26,7 +27,7 @@ RUN set -eu; mkdir -p /out; \
 FROM ${BASE_IMAGE}
 # The libraries of the executables, then the clients that cis.poly.edu has. Nothing is fetched if the base has them.
 RUN set -eu; \
-  packages="libcurl4 libsqlite3-0 libssl3 ca-certificates curl dnsutils swaks telnet"; \
+  packages="libcurl4 libsqlite3-0 libssl3 ca-certificates curl dnsutils swaks telnet aria2"; \
   if ! dpkg --status $packages >/dev/null 2>&1; then \
     apt-get update -q; \
     DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $packages; \

@@ -90,7 +90,12 @@ import TorrentWire
     PeerAPI(torrents: torrents, jobs: Jobs(), around: around, requireAdmin: { try access.requireAdmin($0) })
       .addRoutes(to: service.router)
     service.onReady("database") { try await store.database.probe() }
-    service.onReset { try await torrents.removeAll() }
+    let ownFolder = downloads == nil ? folder : nil
+    service.onReset {
+      try await torrents.removeAll()
+      // What was put there and never shared goes too, where the folder is this service's own.
+      if let ownFolder { try await service.pool.run { try Folder(ownFolder).removeFiles() } }
+    }
     service.onBackup { try await store.database.backup(to: $0 + "/peer.sqlite") }
     service.onDrain {
       await torrents.stop()

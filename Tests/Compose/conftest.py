@@ -16,7 +16,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORK = ROOT / ".build" / "compose"
 #: A name of its own: whoever has the image already keeps it.
 IMAGE = "utopia-test"
-PACKAGES = "libcurl4,libsqlite3-0,libssl3,ca-certificates,curl,dnsutils,swaks,telnet"
+PACKAGES = "libcurl4,libsqlite3-0,libssl3,ca-certificates,curl,dnsutils,swaks,telnet,aria2"
 
 
 def answers(environment):

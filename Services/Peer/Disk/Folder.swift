@@ -75,6 +75,14 @@ struct Folder: ~Copyable {
     if !isOthers { throw DiskError(call: "unlinkat", path: place([name]), errno: errno) }
   }
 
+  /// Removes the regular files in it, not those in folders below.
+  func removeFiles() throws(DiskError) {
+    for octets in try names() {
+      let name = String(decoding: octets, as: UTF8.self)
+      if case .file = try kind(name) { try removeFile(name) }
+    }
+  }
+
   enum Kind {
     case folder
     /// With its octets.

@@ -35,6 +35,31 @@ struct Door: Sendable {
     }
   }
 
+  /// Sends octets; the answer must be a success.
+  @discardableResult
+  func upload(_ method: String, _ path: String, _ octets: [UInt8], type: String) async throws(Trouble) -> JSON {
+    let reply = try await send(method, path, octets, type: type)
+    guard reply.isSuccess else { throw refusal(method, path, reply) }
+    return reply.json
+  }
+
+  func put(_ path: String, _ octets: [UInt8]) async throws(Trouble) -> Reply {
+    try await send("PUT", path, octets, type: "application/octet-stream")
+  }
+
+  private func send(
+    _ method: String, _ path: String, _ octets: [UInt8], type: String
+  ) async throws(Trouble) -> Reply {
+    var headers = [("Content-Type", type)]
+    if let token { headers.append(("Authorization", "Bearer \(token)")) }
+    do {
+      let response = try await client.send(ClientRequest(method, url + path, headers: headers, body: octets))
+      return Reply(status: response.status, body: response.body)
+    } catch {
+      throw Trouble(error.description)
+    }
+  }
+
   /// The body of an answer that must be a success.
   @discardableResult
   func ask(_ method: String, _ path: String, _ body: JSON? = nil) async throws(Trouble) -> JSON {

@@ -155,6 +155,8 @@ extension World {
     switch host.role {
     case .nameserver, .resolver: host.addresses.map { SocketAddress(ip: $0, port: ports.dns) }
     case .registrar: []
+    case .tracker: host.addresses.map { SocketAddress(ip: $0, port: ports.tracker) }
+    case .peer: host.addresses.map { SocketAddress(ip: $0, port: ports.bittorrent) }
     case .mail(let mail):
       (mail.catches ? [ports.smtp] : [ports.smtp, ports.submission, ports.pop3]).map {
         SocketAddress(ip: host.address, port: $0)

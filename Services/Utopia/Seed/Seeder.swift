@@ -9,7 +9,9 @@ struct Seeder: Sendable {
     var kept = 0
 
     var description: String {
-      made == 0 ? "all of \(kept) was there" : "\(made) made, \(kept) kept (zones, registrants, domains and mailboxes)"
+      made == 0
+        ? "all of \(kept) was there"
+        : "\(made) made, \(kept) kept (zones, registrants, domains, mailboxes and torrents)"
     }
   }
 
@@ -46,6 +48,8 @@ struct Seeder: Sendable {
     case .resolver: break
     case .registrar(let registry): try await seed(registry, at: door, &summary)
     case .mail(let mail): try await seed(mail, at: door, &summary)
+    case .tracker: break
+    case .peer(let peer): try await seed(peer, at: door, &summary)
     }
   }
 
@@ -115,6 +119,35 @@ struct Seeder: Sendable {
       summary.made += 1
     }
     return ids
+  }
+
+  /// Files that a peer shares: their octets are made up, the same each time, and so is the torrent.
+  private func seed(_ peer: PeerHost, at door: Door, _ summary: inout Summary) async throws(Trouble) {
+    guard !peer.shares.isEmpty else { return }
+    let present = Set(try await door.items("/v1/torrents").compactMap { $0["name"]?.string })
+    for share in peer.shares {
+      if present.contains(share.name) {
+        summary.kept += 1
+        continue
+      }
+      let file = "/v1/files/\(percentEncoded(share.name))"
+      let reply = try await door.put(file, SampleFile.octets(share.size))
+      // It is there already where a run before this one was ended in the middle.
+      guard reply.isSuccess || reply.status == 409 else { throw door.refusal("PUT", file, reply) }
+      let job = try await door.ask(
+        "POST", "/v1/torrents", ["path": .string(share.name), "trackers": .array(announceURLs(of: peer))])
+      let path = "/v1/jobs/\(job["id"]?.text ?? "")"
+      var state = job
+      while state["done"]?.bool != true { state = try await door.ask("GET", path) }
+      if let error = state["error"]?.string { throw Trouble("the world file's share \(share.name): \(error)") }
+      summary.made += 1
+    }
+  }
+
+  /// By HTTP and by UDP: whichever answers.
+  private func announceURLs(of peer: PeerHost) -> [JSON] {
+    guard let tracker = peer.tracker.flatMap({ world.host(named: $0) }) else { return [] }
+    return ["http", "udp"].map { .string("\($0)://\(tracker.address):\(world.ports.tracker)/announce") }
   }
 
   private func seed(_ mail: MailHost, at door: Door, _ summary: inout Summary) async throws(Trouble) {

@@ -14,6 +14,7 @@ struct Story: Sendable {
     try await bobReads()
     try await names()
     try await networkUtopia()
+    try await SwarmStory(stage: stage).play()
     stage.tell("\nThat was the tour. Play it again as often as you like; `utopia reset` starts the world afresh.")
   }
 
@@ -163,7 +164,7 @@ struct Story: Sendable {
 
 extension JSON {
   /// For people, two blanks in from the margin.
-  fileprivate var indented: String {
+  var indented: String {
     pretty.split(separator: "\n").map { "  \($0)" }.joined(separator: "\n")
   }
 }

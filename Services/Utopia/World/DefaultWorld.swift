@@ -10,7 +10,7 @@ enum DefaultWorld {
     # file (RFC 1035 section 5). Names without a final dot are below the zone's own name.
     name: Network Utopia
     network: 127.0
-    ports: { dns: 5300, smtp: 2525, submission: 2587, pop3: 2110 }
+    ports: { dns: 5300, smtp: 2525, submission: 2587, pop3: 2110, tracker: 6969, bittorrent: 6881 }
 
     hosts:
       root:
@@ -238,5 +238,24 @@ enum DefaultWorld {
         addresses: 127.0.20.3
         rest: 8027
         catch: true
+
+      tracker:
+        about: tells peers of each other
+        service: tracker
+        addresses: 127.0.30.1
+        rest: 8060
+
+      peer1:
+        about: shares trailer.bin
+        service: peer
+        addresses: 127.0.30.11
+        rest: 8061
+        tracker: tracker
+        # Made up, and the same each time.
+        shares: { trailer.bin: 8MiB }
+
+      peer2: { about: a peer, service: peer, addresses: 127.0.30.12, rest: 8062 }
+      peer3: { about: a peer, service: peer, addresses: 127.0.30.13, rest: 8063 }
+      peer4: { about: a peer, service: peer, addresses: 127.0.30.14, rest: 8064 }
     """#
 }

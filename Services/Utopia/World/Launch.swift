@@ -52,6 +52,11 @@ extension World {
         if let resolver { arguments += ["--resolver", url(of: resolver)] }
         arguments += ["--relay-port", "\(ports.smtp)"]
       }
+    case .tracker:
+      let address = SocketAddress(ip: host.address, port: ports.tracker)
+      arguments += ["--http", "\(address)", "--udp", "\(address)"]
+    case .peer:
+      arguments += ["--bittorrent", "\(SocketAddress(ip: host.address, port: ports.bittorrent))"]
     }
     return Launch(executable: host.executable, arguments: arguments)
   }
@@ -64,6 +69,8 @@ extension World {
     switch host.role {
     case .nameserver, .resolver: return "DNS \(span):\(ports.dns)"
     case .registrar: return ""
+    case .tracker: return "HTTP and UDP \(span):\(ports.tracker)"
+    case .peer: return "BitTorrent \(span):\(ports.bittorrent)"
     case .mail(let mail) where mail.catches: return "SMTP \(span):\(ports.smtp)"
     case .mail: return "SMTP \(span):\(ports.smtp), submission \(ports.submission), POP3 \(ports.pop3)"
     }

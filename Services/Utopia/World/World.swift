@@ -40,8 +40,11 @@ struct Ports: Equatable, Sendable {
   var smtp: UInt16
   var submission: UInt16
   var pop3: UInt16
+  /// Announces by HTTP and UDP.
+  var tracker: UInt16 = 6969
+  var bittorrent: UInt16 = 6881
 
-  /// As registered with IANA.
+  /// As registered with IANA; BitTorrent's are what its clients take by themselves.
   static let registered = Ports(dns: 53, smtp: 25, submission: 587, pop3: 110)
 }
 
@@ -66,6 +69,8 @@ struct Host: Equatable, Sendable {
     case .resolver: "utopia-resolver"
     case .registrar: "utopia-registrar"
     case .mail: "utopia-mail"
+    case .tracker: "utopia-tracker"
+    case .peer: "utopia-peer"
     }
   }
 }
@@ -77,6 +82,21 @@ enum Role: Equatable, Sendable {
   case resolver(hints: [IPAddress])
   case registrar(Registry)
   case mail(MailHost)
+  case tracker
+  case peer(PeerHost)
+}
+
+/// A BitTorrent peer.
+struct PeerHost: Equatable, Sendable {
+  /// A file that it makes up and shares.
+  struct Share: Equatable, Sendable {
+    var name: String
+    var size: DataSize
+  }
+
+  /// The name of the host whose tracker its torrents are announced to; nil for none.
+  var tracker: String?
+  var shares: [Share]
 }
 
 /// A zone and its records as master file text (RFC 1035 §5), relative to the zone's name.

@@ -50,7 +50,12 @@ extension World {
         for domain in registry.domains where !registry.registrants.contains(where: { $0.name == domain.registrant }) {
           throw try entry.value.required("domains").error("\(domain.name): no registrant is named \(domain.registrant)")
         }
-      case .nameserver, .mail: break
+      case .peer(let peer):
+        guard let name = peer.tracker else { continue }
+        guard case .tracker = host(named: name)?.role else {
+          throw try entry.value.required("tracker").error("no tracker has this name")
+        }
+      case .nameserver, .mail, .tracker: break
       }
     }
   }
@@ -97,7 +102,7 @@ extension World {
           }
         }
         hosts[index].role = .registrar(registry)
-      case .mail: break
+      case .mail, .tracker, .peer: break
       }
     }
   }
@@ -105,11 +110,14 @@ extension World {
 
 extension Ports {
   fileprivate init(_ reader: YAMLReader) throws(WorldFileError) {
-    try reader.finish("dns", "smtp", "submission", "pop3")
+    try reader.finish("dns", "smtp", "submission", "pop3", "tracker", "bittorrent")
     dns = try reader.required("dns").number(in: 1...65535)
     smtp = try reader.required("smtp").number(in: 1...65535)
     submission = try reader.required("submission").number(in: 1...65535)
     pop3 = try reader.required("pop3").number(in: 1...65535)
+    // They came later: a world file of before has none.
+    tracker = try reader.optional("tracker")?.number(in: 1...65535) ?? tracker
+    bittorrent = try reader.optional("bittorrent")?.number(in: 1...65535) ?? bittorrent
   }
 }
 
@@ -148,7 +156,13 @@ extension Host {
     case "mail":
       try reader.finish("about", "service", "addresses", "rest", "hostname", "domain", "mailboxes", "catch")
       role = .mail(try MailHost(name, reader))
-    default: throw service.error("nameserver, resolver, registrar or mail was expected")
+    case "tracker":
+      try reader.finish("about", "service", "addresses", "rest")
+      role = .tracker
+    case "peer":
+      try reader.finish("about", "service", "addresses", "rest", "tracker", "shares")
+      role = .peer(try PeerHost(reader))
+    default: throw service.error("nameserver, resolver, registrar, mail, tracker or peer was expected")
     }
   }
 }
@@ -193,6 +207,22 @@ extension MailHost {
     for (address, password) in try reader.optional("mailboxes")?.entries() ?? [] {
       guard address.contains("@") else { throw password.error("a mailbox is named by its whole address") }
       mailboxes.append(Mailbox(address: address, password: try password.text()))
+    }
+  }
+}
+
+extension PeerHost {
+  fileprivate init(_ reader: YAMLReader) throws(WorldFileError) {
+    tracker = try reader.optional("tracker")?.text()
+    shares = []
+    for (name, value) in try reader.optional("shares")?.entries() ?? [] {
+      guard let size = DataSize(argument: try value.text()), size.octets <= 1 << 30 else {
+        throw value.error("a size of at most 1GiB was expected, such as 8MiB")
+      }
+      guard !name.isEmpty, name.utf8.allSatisfy({ $0.belongsToFileName }), name.utf8.first != UInt8(ascii: ".") else {
+        throw value.error("a file's name is made of letters, digits, hyphens and dots")
+      }
+      shares.append(Share(name: name, size: size))
     }
   }
 }
