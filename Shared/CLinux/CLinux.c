@@ -99,6 +99,11 @@ int clinux_is_resident(int fd, off_t offset) {
   return preadv2(fd, &vector, 1, offset, RWF_NOWAIT) >= 0;
 }
 
+ssize_t clinux_read_resident(int fd, void *octets, size_t count, off_t offset) {
+  struct iovec vector = {octets, count};
+  return preadv2(fd, &vector, 1, offset, RWF_NOWAIT);
+}
+
 void clinux_message_set(
     clinux_message *m, struct iovec *vector, void *name, socklen_t name_length, void *control, size_t control_length) {
   struct mmsghdr *header = (struct mmsghdr *)m;

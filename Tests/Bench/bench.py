@@ -1,7 +1,7 @@
 """Measures each service beside its peers from Debian, in one run on the same cores: medians of alternating rounds.
 
 `make bench` prints a table, writes .build/bench.json, and, when all of it was measured, puts it between the README's markers.
-`python3 Tests/Bench/bench.py --short [http dns resolver smtp tracker idle world]` is quick and leaves the README alone.
+`python3 Tests/Bench/bench.py --short [http dns resolver smtp tracker peer idle world]` is quick and leaves the README alone.
 """
 import argparse
 import json
@@ -18,6 +18,7 @@ import urllib.request
 
 import announces
 import peers
+import transfers
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("UTOPIA_BIN", ROOT / ".build" / "release"))
@@ -25,10 +26,10 @@ TOKEN = "bench"
 NAMES, ABSENT = 1000, 200
 
 
-def call(url, method="GET", body=None):
+def call(url, method="GET", body=None, kind="application/json"):
     request = urllib.request.Request(
-        url, method=method, data=None if body is None else json.dumps(body).encode(),
-        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"})
+        url, method=method, data=body if body is None or isinstance(body, bytes) else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {TOKEN}", "Content-Type": kind})
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=30) as answer:
         return answer.read()
@@ -36,6 +37,7 @@ def call(url, method="GET", body=None):
 
 class Bench:
     def __init__(self, short):
+        self.short = short
         self.rounds, self.seconds = (2, 2) if short else (5, 5)
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="utopia-bench-", dir="/var/tmp"))
         self.running = []
@@ -46,8 +48,8 @@ class Bench:
         path.mkdir()
         return path
 
-    def ours(self, name, label, port, *flags):
-        """One of our services on the server's core with one loop."""
+    def ours(self, name, label, port, *flags, core=peers.SERVER_CORE):
+        """One of our services on the server's core, or another, with one loop."""
         directory = self.folder(label)
         token = directory / "token"
         token.write_text(TOKEN)
@@ -55,7 +57,7 @@ class Bench:
         command = [
             BIN / f"utopia-{name}", "--listen", f"127.0.0.1:{port}", "--data", directory / "data", "--loops", "1",
             "--lab", "--admin-token-file", token, "--exit-with-parent", "--log-level", "error", *flags]
-        return self.keep(peers.Peer("ours", command, ("127.0.0.1", port), directory))
+        return self.keep(peers.Peer("ours", command, ("127.0.0.1", port), directory, core=core))
 
     def keep(self, peer):
         self.running.append(peer)
@@ -304,12 +306,18 @@ end
                  "≤ 1.0×", lambda r: r <= 1)
         self.end(ours, other)
 
+    # BitTorrent
+
+    def peer(self):
+        transfers.measure(self, call, 128 if self.short else 512)
+
     # Idle memory and a world's start
 
     def idle(self):
         for number, (name, flags) in enumerate([
             ("nameserver", ["--dns", "127.0.0.1:15320"]), ("resolver", ["--dns", "127.0.0.1:15321", "--root-hint", "127.0.0.1"]), ("registrar", []),
             ("tracker", ["--http", "127.0.0.1:15330", "--udp", "127.0.0.1:15330"]),
+            ("peer", ["--bittorrent", "127.0.0.1:15340"]),
             ("mail", ["--hostname", "x.example", "--domain", "x.example", "--smtp", "127.0.0.1:12530"]),
         ]):
             one = self.ours(name, f"idle-{name}", 18070 + number, *flags)
@@ -329,7 +337,7 @@ end
 
 
 def main():
-    parts = ["http", "dns", "resolver", "smtp", "tracker", "idle", "world"]
+    parts = ["http", "dns", "resolver", "smtp", "tracker", "peer", "idle", "world"]
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true")
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(parts))

@@ -21,15 +21,15 @@ def connects(host, port):
 
 
 class Peer:
-    """A process on the server's core; `cpu()` is what it and its children have used, in seconds."""
+    """A process on the server's core, or another; `cpu()` is what it and its children have used, in seconds."""
 
-    def __init__(self, name, command, door, directory, ending=None, **options):
+    def __init__(self, name, command, door, directory, ending=None, core=SERVER_CORE, **options):
         self.name = name
         self.ending = ending
         self.directory = pathlib.Path(directory)
         log = open(self.directory / "log", "ab")
         self.process = subprocess.Popen(
-            ["taskset", "-c", SERVER_CORE, *map(str, command)], stdin=subprocess.PIPE, stdout=log, stderr=log, **options)
+            ["taskset", "-c", core, *map(str, command)], stdin=subprocess.PIPE, stdout=log, stderr=log, **options)
         deadline = time.monotonic() + 20
         while not connects(*door):
             if self.process.poll() is not None or time.monotonic() > deadline:

@@ -41,8 +41,7 @@ import Testing
       var decoder = PeerMessageDecoder(pieceCount: 10)
       var read: [PeerMessage] = []
       for part in [octets[..<cut], octets[cut...]] {
-        decoder.feed(part)
-        while let message = try decoder.next() { read.append(message) }
+        try decoder.feed(part) { read.append($0) }
       }
       #expect(read == Self.messages && decoder.pending == 0)
     }
@@ -52,10 +51,9 @@ import Testing
     var decoder = PeerMessageDecoder(pieceCount: 10)
     var read: [PeerMessage] = []
     for octet in Self.messages.flatMap(\.encoded) {
-      decoder.feed([octet])
-      while let message = try decoder.next() { read.append(message) }
+      try decoder.feed([octet]) { read.append($0) }
     }
-    #expect(read == Self.messages)
+    #expect(read == Self.messages && decoder.pending == 0)
   }
 
   @Test(
@@ -75,16 +73,21 @@ import Testing
     ] as [([UInt8], PeerFault)])
   func whatCanNotBeIsToldBeforeItIsWaitedFor(octets: [UInt8], fault: PeerFault) {
     var decoder = PeerMessageDecoder(pieceCount: 10)
-    decoder.feed(octets)
-    #expect(throws: fault) { try decoder.next() }
+    let message = PeerMessage.have(piece: 1)
+    var read: [PeerMessage] = []
+    #expect(throws: fault) { try decoder.feed((message.encoded + octets)[...]) { read.append($0) } }
+    #expect(read == [message])
   }
 
   @Test func aBitfieldOfUnknownLengthIsTakenWithinABound() throws {
     var decoder = PeerMessageDecoder(pieceCount: nil)
-    decoder.feed(PeerMessage.bitfield([1, 2, 3]).encoded + PeerMessage.have(piece: 5_000_000).encoded)
-    #expect(try decoder.next() == .bitfield([1, 2, 3]) && decoder.next() == .have(piece: 5_000_000))
-    decoder.feed([0, 0x10, 0, 2, 5])
-    #expect(throws: PeerFault.tooLong(id: 5, length: 1_048_577)) { try decoder.next() }
+    let messages = [PeerMessage.bitfield([1, 2, 3]), .have(piece: 5_000_000)]
+    var read: [PeerMessage] = []
+    try decoder.feed(messages.flatMap(\.encoded)[...]) { read.append($0) }
+    #expect(read == messages)
+    #expect(throws: PeerFault.tooLong(id: 5, length: 1_048_577)) {
+      try decoder.feed([0, 0x10, 0, 2, 5]) { _ in }
+    }
   }
 }
 

@@ -55,6 +55,34 @@ final class SharedFile: Sendable {
     return done
   }
 
+  /// Appends the `count` octets from `offset` on.
+  ///
+  /// - Parameter waits: for the disk; without, what is not in memory does not come.
+  /// - Throws: `DiskError`, when it waits.
+  /// - Returns: whether all came: when it waits, false only where the file ends.
+  func append(
+    _ count: Int, at offset: Int64, to octets: inout OutputSpan<UInt8>, waits: Bool
+  ) throws(DiskError) -> Bool {
+    var done = 0
+    while done < count {
+      let moved = try checked("pread", path) {
+        unsafe octets.withUnsafeMutableBufferPointer { octets, initialized in
+          let room = unsafe UnsafeMutableRawBufferPointer(octets)[initialized...].prefix(count - done)
+          let (start, place) = unsafe (UnsafeMutableRawBufferPointer(rebasing: room), off_t(offset + Int64(done)))
+          let moved =
+            unsafe waits
+            ? pread(descriptor, start.baseAddress, start.count, place)
+            : max(0, clinux_read_resident(descriptor, start.baseAddress, start.count, place))
+          initialized += max(0, moved)
+          return moved
+        }
+      }
+      if moved == 0 { return false }
+      done += moved
+    }
+    return true
+  }
+
   /// Whether all these octets are there and none was ever written; false also where the file system can't tell.
   func isHole(_ offset: Int64, _ count: Int64) throws(DiskError) -> Bool {
     let data = clinux_next_data(descriptor, off_t(offset))

@@ -25,21 +25,32 @@ extension TorrentFiles {
   /// - Returns: nil where a file is absent or shorter, or where the piece has no such octets.
   /// - Throws: `DiskError`.
   func read(_ piece: Int, _ range: Range<Int>) throws(DiskError) -> [UInt8]? {
-    let segments = info.segments(piece, range)
-    guard segments.reduce(0, { $0 + $1.count }) == range.count else { return nil }
-    var octets = [UInt8](repeating: 0, count: range.count)
-    var done = 0
     do throws(DiskError) {
-      for segment in segments {
-        let file = try file(segment.file, forWriting: false)
-        let part = done..<done + Int(segment.count)
-        guard try file.read(into: &octets, part, at: segment.offset) == part.count else { return nil }
-        done = part.upperBound
-      }
+      return try read(piece, range, waits: true) { index throws(DiskError) in try file(index, forWriting: false) }
     } catch .absent {
       return nil
     }
-    return octets
+  }
+
+  /// The same where no disk has to be waited for; nil also where a file is not open or where some octet is not in memory. This call does
+  /// not block.
+  func readAtOnce(_ piece: Int, _ range: Range<Int>) -> [UInt8]? {
+    try? read(piece, range, waits: false) { index in openFiles.file(index, forWriting: false) }
+  }
+
+  private func read(
+    _ piece: Int, _ range: Range<Int>, waits: Bool, _ file: (Int) throws(DiskError) -> SharedFile?
+  ) throws(DiskError) -> [UInt8]? {
+    let segments = info.segments(piece, range)
+    guard segments.reduce(0, { $0 + $1.count }) == range.count else { return nil }
+    let octets = try [UInt8](capacity: range.count) { octets throws(DiskError) in
+      for segment in segments {
+        guard let file = try file(segment.file),
+          try file.append(Int(segment.count), at: segment.offset, to: &octets, waits: waits)
+        else { return }
+      }
+    }
+    return octets.count == range.count ? octets : nil
   }
 
   /// Whether the piece lies there as it should; false where a file is absent or shorter.

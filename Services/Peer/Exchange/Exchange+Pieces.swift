@@ -19,7 +19,7 @@ extension Exchange {
     let depth = peer.isSnubbed ? 1 : peer.pipeline.depth(rate: rate, limit: peer.requestLimit)
     let room = depth - peer.asked.count
     // Few calls with many blocks, not many with one.
-    guard room > 0, room >= min(depth / 4, 16) || peer.asked.isEmpty else { return }
+    guard room > 0, room >= depth / 4 || peer.asked.isEmpty else { return }
     var picks = picker.pick(
       room, for: peer.number, having: peer.pieces, allowed: peer.chokesUs ? peer.allowsUs : nil, using: &random)
     // Who has nothing to do helps with what others are slow to give.

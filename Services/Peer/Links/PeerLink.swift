@@ -63,9 +63,7 @@ actor PeerLink: StreamOwner {
       unsafe octets.withUnsafeBytes { unsafe begun.append(contentsOf: $0) }
       greet(begun, torrent)
     case .talking(let torrent, let number):
-      decoder.feed(octets)
-      let count = octets.byteCount
-      deliver(to: torrent, number, count)
+      deliver(octets, to: torrent, number)
     case .over: break
     }
   }
@@ -101,8 +99,7 @@ actor PeerLink: StreamOwner {
       let rest = begun.dropFirst(Handshake.size)
       guard let number = torrent.assumeIsolated({ $0.join(self, handshake) }) else { return end("it is not wanted") }
       stage = .talking(torrent, number)
-      decoder.feed(rest)
-      deliver(to: torrent, number, rest.count)
+      unsafe deliver(rest.span.bytes, to: torrent, number)
     }
   }
 
@@ -118,11 +115,12 @@ actor PeerLink: StreamOwner {
 
   // MARK: Talking
 
-  private func deliver(to torrent: Torrent, _ number: PeerNumber, _ count: Int) {
+  private func deliver(_ octets: RawSpan, to torrent: Torrent, _ number: PeerNumber) {
+    let count = octets.byteCount
     var fault: PeerFault?
     var messages: [PeerMessage] = []
     do throws(PeerFault) {
-      while let message = try decoder.next() { messages.append(message) }
+      try decoder.feed(octets) { messages.append($0) }
     } catch {
       fault = error
     }

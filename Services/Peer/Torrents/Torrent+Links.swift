@@ -175,7 +175,7 @@ extension Torrent {
       links[number]?.next = nil
       let key = ChunkCache.Key(piece: block.piece, number: block.offset / ChunkCache.chunk)
       let start = block.offset - key.number * ChunkCache.chunk
-      guard let chunk = cache.get(key), start + block.length <= chunk.count else {
+      guard let chunk = chunk(key, with: block), start + block.length <= chunk.count else {
         return readAhead(block, key, for: number)
       }
       send(block, chunk[start..<start + block.length], through: link)
@@ -193,6 +193,23 @@ extension Torrent {
     link.limits.up.take(PeerMessage.pieceHeadSize + block.length)
   }
 
+  /// The octets of a chunk, where no disk has to be waited for.
+  private func chunk(_ key: ChunkCache.Key, with block: Block) -> [UInt8]? {
+    if let cached = cache.get(key) { return cached }
+    guard let files, let info, let octets = files.readAtOnce(key.piece, octets(of: key, with: block, in: info)) else {
+      return nil
+    }
+    cache.set(key, octets)
+    return octets
+  }
+
+  /// Where a chunk lies in its piece. A block over the border of two chunks, which nobody asks for but who wants trouble, is read with
+  /// the first.
+  private func octets(of key: ChunkCache.Key, with block: Block, in info: TorrentInfo) -> Range<Int> {
+    let start = key.number * ChunkCache.chunk
+    return start..<max(min(start + ChunkCache.chunk, info.length(of: key.piece)), block.offset + block.length)
+  }
+
   /// Reads what the peer waits for, and what it will ask for next; meanwhile it waits.
   private func readAhead(_ block: Block, _ key: ChunkCache.Key, for number: PeerNumber) {
     guard let files, let info else { return }
@@ -200,13 +217,11 @@ extension Torrent {
     links[number]?.isWaiting = true
     reading[key, default: []].append(number)
     guard reading[key]?.count == 1 else { return }
-    let start = key.number * ChunkCache.chunk
-    // A block that lies over the border of two chunks, which nobody asks for but who wants trouble, is read with the first.
-    let end = max(min(start + ChunkCache.chunk, info.length(of: key.piece)), block.offset + block.length)
+    let range = octets(of: key, with: block, in: info)
     let run = run
     loop.spawn { [around] in
       do {
-        let octets = try await around.disk.run { try files.read(key.piece, start..<end) }
+        let octets = try await around.disk.run { try files.read(key.piece, range) }
         await self.read(key, octets, run)
       } catch {
         await self.read(key, nil, run)

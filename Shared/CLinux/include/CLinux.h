@@ -40,6 +40,8 @@ off_t clinux_next_data(int fd, off_t offset);
 ssize_t clinux_sendfile(int out, int in, off_t *offset, size_t count);
 /// 1 where the octet can be read without waiting for a disk (or lies behind the end), 0 where not or where nobody can tell.
 int clinux_is_resident(int fd, off_t offset);
+/// pread of what needs no disk: EAGAIN, or fewer octets, where the next one does.
+ssize_t clinux_read_resident(int fd, void *octets, size_t count, off_t offset);
 
 /// One datagram of a batch: mmsghdr.
 typedef struct { _Alignas(8) unsigned char octets[64]; } clinux_message;

@@ -12,8 +12,8 @@ public enum PeerFault: Error, Equatable, Sendable {
 public struct PeerMessageDecoder: Sendable {
   /// Pieces of the torrent; nil while they are not known (BEP 9).
   public var pieceCount: Int?
-  private var buffer: [UInt8] = []
-  private var start = 0
+  /// A message that has begun and not come whole. All others are read where they lie.
+  private var begun: [UInt8] = []
 
   /// Octets of an extension's message, at most.
   public static let extendedLimit = 262_144
@@ -25,34 +25,58 @@ public struct PeerMessageDecoder: Sendable {
   public init(pieceCount: Int?) { self.pieceCount = pieceCount }
 
   /// Octets that came and are no whole message yet.
-  public var pending: Int { buffer.count - start }
+  public var pending: Int { begun.count }
 
-  public mutating func feed(_ octets: some Collection<UInt8>) {
-    makeRoom()
-    buffer += octets
+  /// Takes what came, and hands over each message that is whole now.
+  ///
+  /// - Throws: what is wrong with the one behind those. A length is looked at before what it promises is waited for.
+  public mutating func feed(_ octets: RawSpan, _ receive: (PeerMessage) -> Void) throws(PeerFault) {
+    var place = 0
+    while place < octets.byteCount {
+      if begun.isEmpty {
+        guard let message = try next(octets, &place) else { return keep(octets, &place, octets.byteCount - place) }
+        receive(message)
+      } else {
+        keep(octets, &place, missing)
+        var start = 0
+        // Every octet of an array of octets is initialised.
+        guard let message = try unsafe next(begun.span.bytes, &start) else { continue }
+        begun.removeAll(keepingCapacity: true)
+        receive(message)
+      }
+    }
   }
 
-  public mutating func feed(_ octets: RawSpan) {
-    makeRoom()
-    unsafe octets.withUnsafeBytes { unsafe buffer.append(contentsOf: $0) }
-  }
-
-  /// What is left is less than a message, and moved once a feed.
-  private mutating func makeRoom() {
-    guard start > 0 else { return }
-    buffer.removeFirst(start)
-    start = 0
-  }
-
-  /// The next message; nil where it has not come whole. A length is looked at before what it promises is waited for.
-  public mutating func next() throws(PeerFault) -> PeerMessage? {
-    let buffer = buffer
+  public mutating func feed(_ octets: ArraySlice<UInt8>, _ receive: (PeerMessage) -> Void) throws(PeerFault) {
     // Every octet of an array of octets is initialised.
-    let bytes = unsafe buffer.span.bytes.extracting(start..<buffer.count)
+    try unsafe feed(octets.span.bytes, receive)
+  }
+
+  /// Octets that the message lacks: first of its length, then of its kind, then of the rest.
+  private var missing: Int {
+    switch begun.count {
+    case ..<4: return 4 - begun.count
+    case 4: return 1
+    default:
+      let bytes = unsafe begun.span.bytes
+      var reader = NumberReader(bytes)
+      return 4 + Int(reader.uint32(bytes) ?? 0) - begun.count
+    }
+  }
+
+  private mutating func keep(_ octets: RawSpan, _ place: inout Int, _ count: Int) {
+    let part = octets.extracting(droppingFirst: place).extracting(first: count)
+    unsafe part.withUnsafeBytes { unsafe begun.append(contentsOf: $0) }
+    place += part.byteCount
+  }
+
+  /// The message at `place`, which then is behind it; nil while it is not whole.
+  private func next(_ octets: RawSpan, _ place: inout Int) throws(PeerFault) -> PeerMessage? {
+    let bytes = octets.extracting(droppingFirst: place)
     var reader = NumberReader(bytes)
     guard let word = reader.uint32(bytes) else { return nil }
     guard word > 0 else {
-      start += 4
+      place += 4
       return .keepAlive
     }
     let length = Int(word) - 1
@@ -64,7 +88,7 @@ public struct PeerMessageDecoder: Sendable {
     try check(id, length)
     guard reader.left >= length else { return nil }
     let message = try message(id, length, &reader, bytes)
-    start += 5 + length
+    place += 5 + length
     return message
   }
 

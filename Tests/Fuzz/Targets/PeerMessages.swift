@@ -38,10 +38,7 @@ private func read(_ parts: [[UInt8]], _ pieceCount: Int?) -> ([PeerMessage], Pee
   var decoder = PeerMessageDecoder(pieceCount: pieceCount)
   var messages: [PeerMessage] = []
   do throws(PeerFault) {
-    for part in parts {
-      decoder.feed(part)
-      while let message = try decoder.next() { messages.append(message) }
-    }
+    for part in parts { try decoder.feed(part[...]) { messages.append($0) } }
     return (messages, nil)
   } catch {
     return (messages, error)

@@ -32,6 +32,21 @@ import TorrentWire
     #expect(!folder.exists("torrent"))
   }
 
+  @Test func whatIsInMemoryIsReadAtOnceFromAFileThatIsOpen() throws {
+    let torrent = try KnownTorrent([("a", 60), ("b", 70)], pieceLength: 64)
+    let files = torrent.files(in: folder)
+    try files.prepare(wanted: [true, true])
+    #expect(files.readAtOnce(0, 0..<64) == nil)
+    try torrent.writeAll(files)
+    for piece in 0..<2 { #expect(files.readAtOnce(piece, 3..<64) == Array(torrent.piece(piece)[3..<64])) }
+    #expect(files.readAtOnce(0, 0..<65) == nil)
+    #expect(unsafe truncate("\(folder.path)/torrent/b", 67) == 0)
+    #expect(files.readAtOnce(1, 0..<63) == Array(torrent.piece(1)[0..<63]))
+    #expect(files.readAtOnce(1, 0..<64) == nil)
+    files.close()
+    #expect(files.readAtOnce(0, 0..<64) == nil)
+  }
+
   @Test func aTorrentOfOneFileIsAFile() throws {
     let torrent = try KnownTorrent([("", 100)], pieceLength: 64, name: "one")
     let files = torrent.files(in: folder)
