@@ -95,7 +95,7 @@ actor Torrents {
     if withData, let files = await torrent.files { try await around.disk.run { try files.remove() } }
   }
 
-  private func takeOut(_ hash: InfoHash, _ demand: (TorrentRecord) throws -> Void) throws -> Torrent {
+  private func takeOut(_ hash: InfoHash, _ demand: @Sendable (TorrentRecord) throws -> Void) throws -> Torrent {
     guard let torrent = torrents[hash] else { throw Failure.noSuchTorrent }
     try torrent.assumeIsolated { try demand($0.record) }
     torrents[hash] = nil
