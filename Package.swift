@@ -99,7 +99,8 @@ let package = Package(
       "Mail",
       ["ServiceKit", "SQL", "HTTPClient", "MailWire", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments]),
     service(
-      "Utopia", ["CLinux", "ServiceKit", "HTTPClient", "HTTPWire", "EventLoop", "Octets", log, arguments, yaml]),
+      "Utopia",
+      ["CLinux", "ServiceKit", "HTTPClient", "HTTPServer", "HTTPWire", "EventLoop", "Octets", log, arguments, yaml]),
 
     // The server as a library, without any of the services
     .executableTarget(

@@ -8,6 +8,6 @@ import ServiceKit
     version: Release.version,
     subcommands: [
       Up.self, Down.self, Status.self, PlayTour.self, Clock.self, Reset.self, Seed.self, Health.self, RunHost.self,
-      PrintWorld.self,
+      PrintWorld.self, RunExperiment.self,
     ])
 }

@@ -35,23 +35,41 @@ extension Exchange {
   private func extensions(_ handshake: ExtensionHandshake?, _ peer: PeerState, at now: Instant) {
     guard let handshake else { return }
     // It may come again, with what has changed.
+    let (id, size) = (peer.metadataID, peer.metadataSize)
     if let id = handshake.metadataID { peer.metadataID = id == 0 ? nil : id }
     if let id = handshake.exchangeID { peer.exchangeID = id == 0 ? nil : id }
     if let size = handshake.metadataSize { peer.metadataSize = size }
     if let client = handshake.client { peer.client = client }
     if let port = handshake.port { peer.listenPort = port }
     if let limit = handshake.requestLimit { peer.requestLimit = limit }
-    if info == nil { askForMetadata(of: peer, at: now) }
+    guard info == nil else { return }
+    if (peer.metadataID, peer.metadataSize) != (id, size) {
+      metadata.release(peer.metadataAsked)
+      peer.metadataAsked = []
+      metadata.forgetSole(peer.number)
+    }
+    askForMetadata(of: peer, at: now)
   }
 
   // MARK: The info dictionary
 
   private static let metadataPipeline = 4
+  /// How often a peer may ask for all of it.
+  private static let metadataFactor = 4
 
   func askForMetadata(of peer: PeerState, at now: Instant) {
-    guard info == nil, let id = peer.metadataID, let size = peer.metadataSize else { return }
+    guard info == nil, let id = peer.metadataID, let size = peer.metadataSize, metadata.asks(peer.number) else {
+      return
+    }
+    // A size that nobody claims any more keeps nobody from another.
+    if let believed = metadata.size, believed != size, !metadata.isChecking,
+      !peers.values.contains(where: { $0.metadataSize == believed })
+    {
+      forgetMetadata()
+    }
     metadata.learn(size)
     guard metadata.size == size else { return }
+    if peer.metadataAsked.isEmpty { peer.metadataAskedAt = now }
     while peer.metadataAsked.count < Self.metadataPipeline,
       let part = metadata.next(notIn: peer.metadataAsked)
     {
@@ -60,13 +78,35 @@ extension Exchange {
     }
   }
 
+  /// It has none to give, or is gone.
+  func noMetadata(of peer: PeerState) {
+    metadata.release(peer.metadataAsked)
+    peer.metadataAsked = []
+    peer.metadataSize = nil
+    metadata.forgetSole(peer.number)
+  }
+
+  /// What a silent peer was asked for, others may give.
+  func giveUpOnMetadata(of peer: PeerState, at now: Instant) {
+    guard !peer.metadataAsked.isEmpty, now.since(peer.metadataAskedAt) > Self.snubTime else { return }
+    noMetadata(of: peer)
+  }
+
+  private func forgetMetadata() {
+    metadata.forget()
+    for peer in peers.values { peer.metadataAsked = [] }
+  }
+
   private func metadata(_ message: MetadataMessage, _ peer: PeerState, at now: Instant) {
     switch message {
     case .request(let part):
       guard let id = peer.metadataID else { return }
       let answer: MetadataMessage
       let start = part * MetadataMessage.pieceSize
-      if let octets = info?.octets, start < octets.count {
+      if let octets = info?.octets, start < octets.count,
+        peer.metadataGiven * MetadataMessage.pieceSize < Self.metadataFactor * octets.count
+      {
+        peer.metadataGiven += 1
         let content = octets.dropFirst(start).prefix(MetadataMessage.pieceSize)
         answer = .data(piece: part, totalSize: octets.count, content: Array(content))
       } else {
@@ -75,21 +115,24 @@ extension Exchange {
       say(.extended(id: id, payload: answer.encoded), to: peer, at: now)
     case .data(let part, let size, let content):
       guard peer.metadataAsked.remove(part) != nil else { return }
-      if let whole = metadata.receive(part, content, totalSize: size) { actions.append(.checkMetadata(whole)) }
       metadata.release([part])
+      guard metadata.fits(part, content, totalSize: size) else { return noMetadata(of: peer) }
+      peer.metadataAskedAt = now
+      if let whole = metadata.receive(part, content, totalSize: size, from: peer.number) {
+        actions.append(.checkMetadata(whole))
+      }
       askForMetadata(of: peer, at: now)
     case .reject(let part):
-      guard peer.metadataAsked.remove(part) != nil else { return }
-      metadata.release([part])
-      // It has none to give.
-      peer.metadataSize = nil
+      guard peer.metadataAsked.contains(part) else { return }
+      noMetadata(of: peer)
     }
   }
 
   /// What the peers gave is not what the magnet link names.
   func metadataIsBad(at now: Instant) {
-    metadata.forget()
+    let liar = metadata.refuse()
     for peer in peers.values { peer.metadataAsked = [] }
+    if let liar, let peer = peers[liar] { ban(peer.address.ip, at: now) }
     for peer in inOrder { askForMetadata(of: peer, at: now) }
   }
 
@@ -137,7 +180,8 @@ extension Exchange {
       guard message.added.count < PeerExchange.limit else { break }
       message.added.append(PeerExchange.Added(address: address, flags: there[address] ?? []))
     }
-    message.dropped = Array(peer.toldOf.lazy.filter { there[$0] == nil }.prefix(PeerExchange.limit))
+    let gone = peer.toldOf.filter { there[$0] == nil }.sorted { "\($0)" < "\($1)" }
+    message.dropped = Array(gone.prefix(PeerExchange.limit))
     guard !message.added.isEmpty || !message.dropped.isEmpty else { return }
     peer.toldOf.formUnion(message.added.map(\.address))
     peer.toldOf.subtract(message.dropped)

@@ -38,11 +38,15 @@ extension Exchange {
       gives(Block(piece: piece, offset: offset, length: content.count), content, peer, at: now)
     case .reject(let block):
       guard peer.knowsFast else { return close(peer, .outOfTurn("reject"), at: now) }
-      guard peer.asked.removeValue(forKey: block) != nil else { return }
+      guard peer.asked[block] != nil else { return }
+      peer.forget(block)
       peer.allowsUs.remove(block.piece)
-      picker.release(block, from: number)
-      // What one gives back, another may give.
-      askEverybody(at: now)
+      // What one gives back, another may give; the same one would be asked in vain until some time has gone.
+      if picker.release(block, from: number) {
+        askEverybody(but: peer, at: now)
+      } else if !picker.lacks(block) {
+        ask(peer, at: now)
+      }
     case .allowedFast(let piece):
       guard peer.knowsFast else { return close(peer, .outOfTurn("allowed fast"), at: now) }
       guard peer.allowsUs.count < Self.allowedLimit else { return }
@@ -64,7 +68,7 @@ extension Exchange {
     // With the Fast extension each request is answered all the same (BEP 6).
     if peer.knowsFast { return picker.forgetSole(peer.number) }
     releaseAll(of: peer)
-    peer.asked = [:]
+    peer.forgetAll()
     askEverybody(at: now)
   }
 
@@ -128,7 +132,9 @@ extension Exchange {
     guard info != nil, block.piece < picker.pieceCount, block.length > 0, block.offset >= 0,
       block.offset + block.length <= picker.length(of: block.piece)
     else { return close(peer, .outOfTurn("a request outside of its piece"), at: now) }
-    let isGift = peer.allowed.contains(block.piece) && peer.pieces.held < Self.allowedPieces
+    let isGift =
+      peer.allowed.contains(block.piece) && peer.pieces.held < Self.allowedPieces
+      && peer.gifts < UInt64(Self.giftFactor * peer.allowed.count * picker.pieceLength)
     let mayHave = !peer.isChoked || isGift
     guard mayHave, picker.have[block.piece], peer.wishes.count < Self.wishLimit else {
       if peer.knowsFast { say(.reject(block), to: peer, at: now) }
@@ -136,6 +142,7 @@ extension Exchange {
     }
     guard !peer.wishes.contains(block) else { return }
     peer.wishes.append(block)
+    if peer.isChoked { peer.gifts += UInt64(block.length) }
     actions.append(.serve(peer.number))
   }
 

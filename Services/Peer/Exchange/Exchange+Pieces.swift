@@ -4,10 +4,10 @@ import TorrentWire
 
 /// Asking for blocks, and what becomes of them.
 extension Exchange {
-  func askEverybody(at now: Instant) {
+  func askEverybody(but one: PeerState? = nil, at now: Instant) {
     guard info != nil, !picker.isComplete else { return }
-    for peer in inOrder { ask(peer, at: now) }
-    for seed in webSeeds.sorted() { askWebSeed(seed) }
+    for peer in inOrder where peer !== one { ask(peer, at: now) }
+    for seed in webSeeds.sorted() where !restingSeeds.contains(seed) { askWebSeed(seed) }
   }
 
   /// Keeps the peer busy: as many requests are on their way as its link holds.
@@ -42,13 +42,18 @@ extension Exchange {
   }
 
   func gives(_ block: Block, _ content: [UInt8], _ peer: PeerState, at now: Instant) {
-    peer.received.add(content.count, at: now)
-    // Where it was not asked for, it was once: before a choke, or before others were asked instead. It is of use all the same.
-    if let askedAt = peer.asked.removeValue(forKey: block) { peer.pipeline.blockTook(now.since(askedAt)) }
-    peer.lastBlockAt = now
-    peer.isSnubbed = false
+    // What was asked for before a choke, or before others were asked instead, is of use all the same. What never was is not
+    // taken: whoever wants to spoil pieces would need no more. It buys nothing, and is no sign of life.
+    let (wasAsked, askedAt) = peer.takes(block)
+    let arrival = wasAsked ? picker.receive(block, content, from: peer.number) : .unwanted
+    if wasAsked {
+      peer.received.add(content.count, at: now)
+      peer.lastBlockAt = now
+      peer.isSnubbed = false
+    }
+    if let askedAt { peer.pipeline.blockTook(now.since(askedAt)) }
     downloaded += UInt64(content.count)
-    switch picker.receive(block, content, from: peer.number) {
+    switch arrival {
     case .unwanted: wasted += UInt64(content.count)
     case .kept(let others): cancel(block, others, at: now)
     case .complete(let others):
@@ -61,7 +66,7 @@ extension Exchange {
   private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
     for other in others.compactMap({ peers[$0] }) where other.asked[block] != nil {
       // With the Fast extension the answer is a reject or the block itself: it is awaited (BEP 6).
-      if !other.knowsFast { other.asked[block] = nil }
+      if !other.knowsFast { other.forget(block) }
       say(.cancel(block), to: other, at: now)
     }
   }
@@ -86,19 +91,19 @@ extension Exchange {
       if let culprit = picker.refuse(piece) { blame(culprit, at: now) }
       askEverybody(at: now)
     case .good:
-      // A piece that was begun may be wanted no more: then it is none of those that are of use.
-      let wasOfUse = picker.isMissing(piece)
+      // It may have become unwanted on its way.
+      let wasMissing = picker.isMissing(piece)
       let culprits = picker.accept(piece)
       tell(.finished(piece: piece, from: addresses))
       for culprit in culprits { blame(culprit, at: now) }
       for peer in inOrder {
         // It is no news to those that have it, but that there is nothing more to send here may be.
         say(.have(piece: piece), to: peer, at: now)
-        guard peer.pieces[piece] else { continue }
-        if wasOfUse { peer.useful -= 1 }
+        guard wasMissing, peer.pieces[piece] else { continue }
+        peer.useful -= 1
         weigh(peer, at: now)
       }
-      if picker.isComplete { complete(at: now) }
+      if wasMissing, picker.isComplete { complete(at: now) }
     }
   }
 
@@ -134,20 +139,28 @@ extension Exchange {
     return number
   }
 
-  func leaveWebSeed(_ seed: PeerNumber) { webSeeds.remove(seed) }
+  func leaveWebSeed(_ seed: PeerNumber) {
+    webSeeds.remove(seed)
+    restingSeeds.remove(seed)
+  }
 
   func askWebSeed(_ seed: PeerNumber) {
-    guard info != nil, !busySeeds.contains(seed), let pick = picker.pickWhole(for: seed, using: &random) else { return }
+    restingSeeds.remove(seed)
+    guard info != nil, webSeeds.contains(seed), !busySeeds.contains(seed),
+      let pick = picker.pickWhole(for: seed, using: &random)
+    else { return }
     busySeeds.insert(seed)
     actions.append(.fetch(seed, piece: pick.piece))
   }
 
-  /// What came of a piece that was to be fetched; nil where nothing did, and then the server rests until `askWebSeed`.
+  /// What came of a piece that was to be fetched; nil where nothing did, and then the server rests until `askWebSeed`. So it does
+  /// where as many octets came as the piece does not have.
   func fetched(_ piece: Int, _ content: [UInt8]?, from seed: PeerNumber, at now: Instant) {
     busySeeds.remove(seed)
+    let content = content?.count == picker.length(of: piece) ? content : nil
     var download = PieceDownload(piece: piece, length: picker.length(of: piece))
     for block in download.ask(.max, of: seed) {
-      guard let content, content.count == picker.length(of: piece) else {
+      guard let content else {
         picker.release(block, from: seed)
         continue
       }
@@ -161,6 +174,9 @@ extension Exchange {
         actions.append(.store(piece: piece, picker.blocks(of: piece)))
       }
     }
-    if content != nil { askWebSeed(seed) } else { askEverybody(at: now) }
+    guard content == nil else { return askWebSeed(seed) }
+    if webSeeds.contains(seed) { restingSeeds.insert(seed) }
+    picker.forgetSole(seed)
+    askEverybody(at: now)
   }
 }

@@ -31,6 +31,8 @@ final class Exchange {
   /// Web servers that are asked, and those of them that are at work.
   var webSeeds: Set<PeerNumber> = []
   var busySeeds: Set<PeerNumber> = []
+  /// Those that gave nothing the last time.
+  var restingSeeds: Set<PeerNumber> = []
   var webSeedCount = 0
   var banned: Set<IPAddress> = []
   var metadata = MetadataAssembly()
@@ -165,6 +167,8 @@ final class Exchange {
 
   /// How many, and the pieces with which a peer needs no gift any more.
   static let allowedPieces = 10
+  /// How often it may ask for all of its gifts.
+  static let giftFactor = 2
 
   /// The connection is over.
   func gone(_ peer: PeerState, _ end: PeerEnd, at now: Instant) {
@@ -172,7 +176,7 @@ final class Exchange {
     inOrder.removeAll { $0 === peer }
     releaseAll(of: peer)
     picker.remove(peer.pieces)
-    metadata.release(peer.metadataAsked)
+    noMetadata(of: peer)
     choker.remove(peer.number)
     tell(.disconnected(peer.address, end))
     if !peer.isChoked { rechoke(isNewTurn: false, at: now) }
@@ -180,7 +184,7 @@ final class Exchange {
   }
 
   func releaseAll(of peer: PeerState) {
-    for block in peer.asked.keys { picker.release(block, from: peer.number) }
+    for block in peer.askedInOrder { picker.release(block, from: peer.number) }
     picker.forgetSole(peer.number)
   }
 
@@ -202,6 +206,7 @@ final class Exchange {
       if now.since(peer.lastSpokenAt) > Self.speakTime { say(.keepAlive, to: peer, at: now) }
       giveUpOnSlow(peer, at: now)
       if peer.nextExchangeAt <= now { exchangePeers(with: peer, at: now) }
+      giveUpOnMetadata(of: peer, at: now)
       if info == nil { askForMetadata(of: peer, at: now) }
     }
     if nextRoundAt <= now {
@@ -218,8 +223,8 @@ final class Exchange {
     guard now.since(max(oldest, peer.lastBlockAt)) > Self.snubTime else { return }
     peer.isSnubbed = true
     releaseAll(of: peer)
-    for block in peer.asked.keys { say(.cancel(block), to: peer, at: now) }
-    peer.asked = [:]
+    for block in peer.askedInOrder { say(.cancel(block), to: peer, at: now) }
+    peer.forgetAll()
   }
 
   // MARK: Choking
@@ -252,8 +257,9 @@ final class Exchange {
     say(.choke, to: peer, at: now)
     tell(.choked(peer.address, reason))
     // Without the Fast extension a choke itself says that nothing comes; with it, each is told (BEP 6).
-    let refused = peer.knowsFast ? peer.wishes.filter { !peer.allowed.contains($0.piece) } : peer.wishes
-    peer.wishes.removeAll { refused.contains($0) }
-    if peer.knowsFast { for block in refused { say(.reject(block), to: peer, at: now) } }
+    let wishes = peer.wishes
+    peer.wishes = wishes.filter { peer.allowed.contains($0.piece) }
+    guard peer.knowsFast else { return }
+    for block in wishes where !peer.allowed.contains(block.piece) { say(.reject(block), to: peer, at: now) }
   }
 }

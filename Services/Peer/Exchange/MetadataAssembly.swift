@@ -7,6 +7,18 @@ struct MetadataAssembly {
   private var asked: Set<Int> = []
   /// All of it is here and being hashed.
   private(set) var isChecking = false
+  /// Who gave parts.
+  private var givers: Set<PeerNumber> = []
+  /// It was bad before: all of it is asked of one, so that it is seen whose fault it is.
+  private var isSuspicious = false
+  private(set) var sole: PeerNumber?
+
+  /// Whether this peer is one of those that are asked.
+  mutating func asks(_ peer: PeerNumber) -> Bool {
+    guard isSuspicious else { return true }
+    if sole == nil { sole = peer }
+    return sole == peer
+  }
 
   /// A peer says how long it is. The first to say so is believed until the hash is wrong.
   mutating func learn(_ size: Int) {
@@ -26,16 +38,40 @@ struct MetadataAssembly {
 
   mutating func release(_ parts: Set<Int>) { asked.subtract(parts) }
 
+  /// Whether it can be a part, by its length.
+  func fits(_ part: Int, _ content: [UInt8], totalSize: Int) -> Bool {
+    guard let size, totalSize == size, part < parts.count else { return false }
+    return content.count == min(MetadataMessage.pieceSize, size - part * MetadataMessage.pieceSize)
+  }
+
   /// - Returns: all of it, where this was the last part.
-  mutating func receive(_ part: Int, _ content: [UInt8], totalSize: Int) -> [UInt8]? {
-    guard let size, totalSize == size, part < parts.count, parts[part].isEmpty, !isChecking else { return nil }
-    guard content.count == min(MetadataMessage.pieceSize, size - part * MetadataMessage.pieceSize) else { return nil }
+  mutating func receive(_ part: Int, _ content: [UInt8], totalSize: Int, from peer: PeerNumber) -> [UInt8]? {
+    guard fits(part, content, totalSize: totalSize), parts[part].isEmpty, !isChecking else { return nil }
     parts[part] = content
+    givers.insert(peer)
     guard parts.allSatisfy({ !$0.isEmpty }) else { return nil }
     isChecking = true
     return Array(parts.joined())
   }
 
-  /// It was of something else: from the beginning.
-  mutating func forget() { self = MetadataAssembly() }
+  /// Its hash is wrong: from the beginning, and of one alone.
+  /// - Returns: whose fault it is, where one gave all of it.
+  mutating func refuse() -> PeerNumber? {
+    let givers = givers
+    isSuspicious = true
+    forget()
+    return givers.count == 1 ? givers.first : nil
+  }
+
+  /// The only one that is asked gives no more.
+  mutating func forgetSole(_ peer: PeerNumber) {
+    if sole == peer, !isChecking { forget() }
+  }
+
+  /// From the beginning.
+  mutating func forget() {
+    let isSuspicious = isSuspicious
+    self = MetadataAssembly()
+    self.isSuspicious = isSuspicious
+  }
 }

@@ -32,12 +32,17 @@ final class PeerState {
 
   /// What it was asked for, and when.
   var asked: [Block: Instant] = [:]
+  /// What it was asked for and need not give any more: it may be on its way all the same.
+  private(set) var askedBefore: Set<Block> = []
+  private static let beforeLimit = 1000
   /// What it asks for, in its order.
   var wishes: [Block] = []
   /// Pieces that it gives though it chokes us (BEP 6).
   var allowsUs: Set<Int> = []
   /// Pieces that it gets though we choke it.
   var allowed: Set<Int> = []
+  /// Octets of those that it got while it was choked.
+  var gifts: UInt64 = 0
 
   var received: RateMeter
   var sent: RateMeter
@@ -60,6 +65,10 @@ final class PeerState {
   var lastExchangeFromAt: Instant?
   /// Pieces of the info dictionary that it was asked for.
   var metadataAsked: Set<Int> = []
+  /// When it was asked first, or gave one last.
+  var metadataAskedAt: Instant
+  /// Pieces of the info dictionary that it got.
+  var metadataGiven = 0
 
   init(
     _ number: PeerNumber, _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, pieceCount: Int,
@@ -77,7 +86,27 @@ final class PeerState {
     sent = RateMeter(at: now)
     (lastBlockAt, lastHeardAt, lastSpokenAt) = (now, now, now)
     nextExchangeAt = now
+    metadataAskedAt = now
   }
+
+  /// It need not give the block any more.
+  func forget(_ block: Block) {
+    guard asked.removeValue(forKey: block) != nil else { return }
+    if askedBefore.count >= Self.beforeLimit { askedBefore = [] }
+    askedBefore.insert(block)
+  }
+
+  func forgetAll() { for block in askedInOrder { forget(block) } }
+
+  /// A block comes from it: whether it was asked for it, now or before, and since when, if now.
+  func takes(_ block: Block) -> (wasAsked: Bool, since: Instant?) {
+    let since = asked.removeValue(forKey: block)
+    let wasBefore = askedBefore.remove(block) != nil
+    return (since != nil || wasBefore, since)
+  }
+
+  /// The same whatever the hashes of this run are.
+  var askedInOrder: [Block] { asked.keys.sorted { ($0.piece, $0.offset) < ($1.piece, $1.offset) } }
 
   var isSeeder: Bool { pieces.pieceCount > 0 && pieces.isFull }
 

@@ -13,7 +13,7 @@ struct PieceDownload {
   /// Who gave each block.
   private(set) var givers: [PeerNumber?]
   /// Who was asked for each block and has not given it yet; more than one in the endgame alone.
-  private var asked: [[PeerNumber]]
+  private(set) var asked: [[PeerNumber]]
   /// Blocks that nobody was asked for.
   private(set) var free: Int
   private(set) var missing: Int

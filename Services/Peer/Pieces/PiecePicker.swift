@@ -29,9 +29,9 @@ struct PiecePicker {
   private(set) var have: Bitfield
   private(set) var wanted: Bitfield
   private(set) var order: PieceOrder
-  private var downloads: [Int: PieceDownload] = [:]
+  private(set) var downloads: [Int: PieceDownload] = [:]
   /// Pieces that are begun and have blocks that nobody was asked for, the oldest first.
-  private var open: [Int] = []
+  private(set) var open: [Int] = []
   private var checking: [Int: PieceDownload] = [:]
   private var suspicions = Suspicions()
   /// Pieces that are begun at a time, at most: they are in memory.
@@ -124,11 +124,17 @@ struct PiecePicker {
   mutating func pickWhole<Random: RandomNumberGenerator>(
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
-    guard downloads.count + checking.count < downloadLimit,
+    if downloads.count + checking.count < downloadLimit,
       let (piece, reason) = next({ _ in true }, isAllowed: false, using: &random)
-    else { return nil }
-    _ = begin(piece, with: peer, reason, .max)
-    return (piece, reason)
+    {
+      _ = begin(piece, with: peer, reason, .max)
+      return (piece, reason)
+    }
+    // What somebody began and gave back.
+    guard let piece = open.first(where: { downloads[$0]?.sole ?? peer == peer }) else { return nil }
+    _ = downloads[piece]?.ask(.max, of: peer)
+    open.removeAll { $0 == piece }
+    return (piece, .begun)
   }
 
   /// All that is missing was asked for.
@@ -180,16 +186,25 @@ struct PiecePicker {
   // MARK: What comes of it
 
   /// The peer won't give the block, or not soon.
-  mutating func release(_ block: Block, from peer: PeerNumber) {
-    guard let number = downloads[block.piece]?.number(of: block) else { return }
-    if downloads[block.piece]?.release(number, from: peer) == true, !open.contains(block.piece) {
-      open.append(block.piece)
-    }
+  /// - Returns: whether nobody is asked for it now.
+  @discardableResult
+  mutating func release(_ block: Block, from peer: PeerNumber) -> Bool {
+    guard let number = downloads[block.piece]?.number(of: block),
+      downloads[block.piece]?.release(number, from: peer) == true
+    else { return false }
+    if !open.contains(block.piece) { open.append(block.piece) }
+    return true
+  }
+
+  /// Whether it is a block of a begun piece and has not come.
+  func lacks(_ block: Block) -> Bool {
+    guard let download = downloads[block.piece], let number = download.number(of: block) else { return false }
+    return download.blocks[number].isEmpty
   }
 
   /// A peer that has gone is not waited for with the pieces that it alone was asked for.
   mutating func forgetSole(_ peer: PeerNumber) {
-    for (piece, download) in downloads where download.sole == peer {
+    for piece in downloads.keys.sorted() where downloads[piece]?.sole == peer {
       // What it has given so far may be bad: from whoever comes next, all of it.
       downloads[piece] = nil
       open.removeAll { $0 == piece }

@@ -66,7 +66,7 @@ extension Torrent {
     case .success(let number):
       links[number] = Link(
         link: link,
-        limits: (RateLimiters(all: [upload, around.upload]), RateLimiters(all: [download, around.download])))
+        limits: (RateLimiters([upload, around.upload]), RateLimiters([download, around.download])))
       let pieceCount = info?.pieceCount
       link.assumeIsolated { $0.knows(pieceCount: pieceCount) }
       act()

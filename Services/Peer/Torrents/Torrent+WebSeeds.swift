@@ -52,14 +52,12 @@ extension Torrent {
         throw request.unusable("the web seed answers with another range")
       }
     }
-    let limits = RateLimiters(all: [download, around.download])
+    let limits = RateLimiters([download, around.download])
     var octets: [UInt8] = []
     while octets.count < Int(segment.count), let part = try await response.next() {
       octets += part
       limits.take(part.count)
-      while let full = limits.full() {
-        await withCheckedContinuation { continuation in full.wait { continuation.resume() } }
-      }
+      await limits.wait()
     }
     guard octets.count >= Int(segment.count) else { throw request.unusable("the web seed's file is too short") }
     return Array(octets.prefix(Int(segment.count)))

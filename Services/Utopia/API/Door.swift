@@ -35,6 +35,22 @@ struct Door: Sendable {
     }
   }
 
+  /// Sends octets; the answer must be a success.
+  @discardableResult
+  func upload(_ method: String, _ path: String, _ octets: [UInt8], type: String) async throws(Trouble) -> JSON {
+    var headers = [("Content-Type", type)]
+    if let token { headers.append(("Authorization", "Bearer \(token)")) }
+    let reply: Reply
+    do {
+      let response = try await client.send(ClientRequest(method, url + path, headers: headers, body: octets))
+      reply = Reply(status: response.status, body: response.body)
+    } catch {
+      throw Trouble(error.description)
+    }
+    guard reply.isSuccess else { throw refusal(method, path, reply) }
+    return reply.json
+  }
+
   /// The body of an answer that must be a success.
   @discardableResult
   func ask(_ method: String, _ path: String, _ body: JSON? = nil) async throws(Trouble) -> JSON {

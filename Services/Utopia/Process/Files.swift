@@ -48,6 +48,28 @@ enum Files {
     return unsafe stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
+  /// The same file under another name, without a copy where that can be.
+  static func link(_ path: String, to name: String) throws(Trouble) {
+    guard unsafe Glibc.link(path, name) == 0 else { throw .system(name) }
+  }
+
+  /// Removes a folder with all that is in it.
+  static func removeFolder(_ path: String) {
+    guard let folder = unsafe opendir(path) else { return }
+    defer { unsafe closedir(folder) }
+    while let entry = unsafe readdir(folder) {
+      let name = unsafe withUnsafeBytes(of: &entry.pointee.d_name) { octets in
+        unsafe String(decoding: octets.prefix { $0 != 0 }, as: UTF8.self)
+      }
+      guard name != ".", name != ".." else { continue }
+      let inner = "\(path)/\(name)"
+      var status = stat()
+      guard unsafe lstat(inner, &status) == 0 else { continue }
+      if status.st_mode & S_IFMT == S_IFDIR { removeFolder(inner) } else { remove(inner) }
+    }
+    unsafe _ = rmdir(path)
+  }
+
   static func remove(_ path: String) { unsafe _ = unlink(path) }
 
   /// The path from the root folder.

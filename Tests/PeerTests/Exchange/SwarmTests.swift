@@ -86,8 +86,9 @@ import TorrentWire
     #expect(worst > 0 && worst <= 14, "\(worst) copies between the rarest and the commonest")
   }
 
+  /// Chance makes it two thirds to nineteen twentieths of what the others get, four fifths on average.
   @Test func whoGivesNothingGetsLess() throws {
-    let swarm = try Simulation(pieces: 500)
+    let swarm = try Simulation(pieces: 500, seed: 13)
     swarm.add(uploadRate: 300_000, isSeeder: true)
     for number in 1..<20 { swarm.add(uploadRate: 200_000) { $0.isFreeRider = number > 14 } }
     swarm.connectAll()

@@ -96,7 +96,7 @@ extension ScriptedTracker.Asked {
 }
 
 /// What tests tell trackers.
-enum Make {
+extension Make {
   static func request(_ event: AnnounceRequest.Event = .none) throws -> AnnounceRequest {
     var request = AnnounceRequest(
       infoHash: try #require(InfoHash(hex: String(repeating: "0123456789", count: 4))),

@@ -1,5 +1,3 @@
-import EventLoop
-
 /// So many octets a second, and a few at once. What passes may be more than there is: the debt has to be waited for.
 struct TokenBucket: Sendable {
   /// Octets a second; nil is as many as there are.

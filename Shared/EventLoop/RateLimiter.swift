@@ -1,20 +1,19 @@
-import EventLoop
-
 /// A bound on octets a second that several connections share, each in its turn. It is touched on its loop alone.
-final class RateLimiter: @unchecked Sendable {
+public final class RateLimiter: @unchecked Sendable {
   private let loop: EventLoop
   private var bucket: TokenBucket
   /// Those who wait, the first first.
   private var waiting: [@Sendable () -> Void] = []
   private var isTimed = false
 
-  init(rate: Int?, on loop: EventLoop) {
+  /// - Parameter rate: octets a second; nil is as many as there are.
+  public init(rate: Int?, on loop: EventLoop) {
     self.loop = loop
     bucket = TokenBucket(rate: rate, at: .current)
   }
 
   /// Octets a second; nil is as many as there are.
-  var rate: Int? {
+  public var rate: Int? {
     get { bucket.rate }
     set {
       bucket.rate = newValue
@@ -22,11 +21,12 @@ final class RateLimiter: @unchecked Sendable {
     }
   }
 
-  func mayPass() -> Bool { bucket.rate == nil || bucket.wait(at: .current) == nil }
-  func take(_ octets: Int) { bucket.take(octets) }
+  /// Whether something may pass now: then any amount may, and what is too much has to be waited for by the next.
+  public func mayPass() -> Bool { bucket.rate == nil || bucket.wait(at: .current) == nil }
+  public func take(_ octets: Int) { bucket.take(octets) }
 
   /// Calls back once, when something may pass and all who came before have had their turn.
-  func wait(_ resume: @escaping @Sendable () -> Void) {
+  public func wait(_ resume: @escaping @Sendable () -> Void) {
     waiting.append(resume)
     time()
   }
@@ -50,10 +50,17 @@ final class RateLimiter: @unchecked Sendable {
 }
 
 /// The bounds that a connection is under together.
-struct RateLimiters: Sendable {
+public struct RateLimiters: Sendable {
   let all: [RateLimiter]
 
+  public init(_ all: [RateLimiter]) { self.all = all }
+
   /// The first that lets nothing pass now.
-  func full() -> RateLimiter? { all.first { !$0.mayPass() } }
-  func take(_ octets: Int) { for limiter in all { limiter.take(octets) } }
+  public func full() -> RateLimiter? { all.first { !$0.mayPass() } }
+  public func take(_ octets: Int) { for limiter in all { limiter.take(octets) } }
+
+  /// Waits until something may pass.
+  public func wait() async {
+    while let full = full() { await withCheckedContinuation { continuation in full.wait { continuation.resume() } } }
+  }
 }

@@ -1,0 +1,136 @@
+import EventLoop
+import Octets
+import Testing
+import TorrentWire
+
+@testable import Peer
+
+@Suite struct WebSeedTests {
+  private func content(_ talk: Talk, _ piece: Int) -> [UInt8] {
+    Array(repeating: 1, count: talk.info.length(of: piece))
+  }
+
+  private func fetched(_ talk: Talk, _ piece: Int, _ content: [UInt8]?, from seed: PeerNumber) {
+    talk.exchange.fetched(piece, content, from: seed, at: talk.now)
+    talk.collect()
+  }
+
+  private func join(_ talk: Talk) -> PeerNumber {
+    defer { talk.collect() }
+    return talk.exchange.joinWebSeed()
+  }
+
+  /// Answers all that is fetched until nothing is.
+  private func fetchAll(_ talk: Talk, _ check: Exchange.Check = .good) {
+    while true {
+      let fetches = talk.takeFetches()
+      if fetches.isEmpty { return }
+      for (seed, piece) in fetches { fetched(talk, piece, content(talk, piece), from: seed) }
+      for piece in talk.takeStored() { talk.check(piece, check) }
+    }
+  }
+
+  @Test func oneServerAloneGivesAll() throws {
+    let talk = try Talk(pieces: 9)
+    let seed = join(talk)
+    #expect(seed < 0 && talk.fetches.count == 1)
+    fetchAll(talk)
+    #expect(talk.exchange.isComplete)
+    #expect(talk.exchange.downloaded == UInt64(talk.info.length) && talk.exchange.wasted == 0)
+  }
+
+  @Test func aServerFetchesOnePieceAtATime() throws {
+    let talk = try Talk(pieces: 9)
+    _ = join(talk)
+    _ = join(talk)
+    for _ in 0..<3 { talk.tick() }
+    #expect(Set(talk.fetches.map(\.seed)) == [-1, -2])
+    #expect(talk.fetches.count == 2 && talk.fetches[0].piece != talk.fetches[1].piece)
+  }
+
+  @Test func aServerThatGivesNothingRests() throws {
+    let talk = try Talk(pieces: 3)
+    let seed = join(talk)
+    let (_, piece) = try #require(talk.takeFetches().first)
+    fetched(talk, piece, nil, from: seed)
+    for _ in 0..<5 { talk.tick() }
+    #expect(talk.fetches.isEmpty)
+    talk.exchange.askWebSeed(seed)
+    talk.collect()
+    #expect(talk.fetches.count == 1)
+    // And what it did not give is fetched again.
+    fetchAll(talk)
+    #expect(talk.exchange.isComplete)
+  }
+
+  @Test func whatAServerDidNotGivePeersGive() throws {
+    let talk = try Talk(pieces: 1)
+    let seed = join(talk)
+    let peer = try talk.joinGiver(1)
+    #expect(talk.requests(to: peer).count == 1)
+    fetched(talk, 0, nil, from: seed)
+    let asked = talk.exchange.peers[peer]?.asked.keys.map { $0 } ?? []
+    for block in asked { talk.give(block, from: peer) }
+    talk.giveAll(from: peer)
+    #expect(talk.exchange.picker.state(of: 0) == .checking || talk.exchange.isComplete)
+    for piece in talk.takeStored() { talk.check(piece) }
+    #expect(talk.exchange.isComplete)
+  }
+
+  @Test func aPieceOfAnotherLengthIsNone() throws {
+    for wrong in [0, 1, 32_767, 32_769] {
+      let talk = try Talk(pieces: 3)
+      let seed = join(talk)
+      let (_, piece) = try #require(talk.takeFetches().first)
+      fetched(talk, piece, Array(repeating: 1, count: wrong), from: seed)
+      #expect(talk.stored.isEmpty && talk.fetches.isEmpty, "\(wrong)")
+      #expect(talk.exchange.downloaded == 0)
+    }
+  }
+
+  @Test func aServerThatGaveABadPieceIsNotAskedAgain() throws {
+    let talk = try Talk(pieces: 9)
+    let seed = join(talk)
+    let (_, piece) = try #require(talk.takeFetches().first)
+    fetched(talk, piece, content(talk, piece), from: seed)
+    // It is at work on the next one already.
+    let (_, next) = try #require(talk.takeFetches().first)
+    talk.check(piece, .bad)
+    #expect(talk.exchange.webSeeds.isEmpty)
+    fetched(talk, next, content(talk, next), from: seed)
+    talk.tick()
+    #expect(talk.fetches.isEmpty)
+    #expect(talk.exchange.banned.isEmpty)
+  }
+
+  @Test func aServerThatIsTakenAwayIsNotAskedAgain() throws {
+    let talk = try Talk(pieces: 9)
+    let seed = join(talk)
+    let (_, piece) = try #require(talk.takeFetches().first)
+    talk.exchange.leaveWebSeed(seed)
+    fetched(talk, piece, content(talk, piece), from: seed)
+    #expect(talk.takeStored() == [piece] && talk.fetches.isEmpty)
+  }
+
+  @Test func aServerThatWasAskedAloneAndGaveNothingHoldsNobodyUp() throws {
+    let talk = try Talk(pieces: 1)
+    let one = try talk.join(1, having: nil)
+    let other = try talk.join(2, having: nil)
+    // Both give a half, and the whole is bad.
+    talk.hear(.unchoke, from: one)
+    let asked = talk.requests(to: one)
+    talk.give(asked[0], from: one)
+    talk.hear(.unchoke, from: other)
+    talk.give(asked[1], from: other)
+    talk.hear(.choke, from: one)
+    talk.hear(.choke, from: other)
+    let seed = join(talk)
+    #expect(talk.fetches.isEmpty)
+    talk.check(0, .bad)
+    #expect(talk.takeFetches().count == 1)
+    fetched(talk, 0, nil, from: seed)
+    _ = talk.takeSaid(to: one)
+    talk.hear(.unchoke, from: one)
+    #expect(talk.requests(to: one).count == 2)
+  }
+}
