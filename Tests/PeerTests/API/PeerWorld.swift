@@ -3,6 +3,7 @@ import HTTPClient
 import HTTPServer
 import Logging
 import Octets
+import SQL
 import ServiceKit
 import Testing
 import TorrentWire
@@ -42,7 +43,8 @@ final class PeerWorld: Sendable {
     let head: ClientResponseHead
 
     var body: String { String(decoding: octets, as: UTF8.self) }
-    var tag: String { head.header("etag") ?? "" }
+    func header(_ name: String) -> String? { head.header(name) }
+    var tag: String { header("etag") ?? "" }
     /// What a problem says is wrong.
     var field: String? { text("field") }
 
@@ -149,7 +151,7 @@ final class PeerWorld: Sendable {
   func add(_ torrent: [UInt8]) async throws -> String {
     let answer = try await ask("POST", "/v1/torrents", octets: torrent, type: "application/x-bittorrent")
     #expect(answer.status == 201, "\(answer.body)")
-    return answer.head.header("location") ?? ""
+    return answer.header("location") ?? ""
   }
 
   /// A torrent that is whole already.
@@ -169,7 +171,7 @@ final class PeerWorld: Sendable {
   }
 
   func job(_ answer: Answer) async throws -> Answer {
-    let place = try #require(answer.head.header("location"))
+    let place = try #require(answer.header("location"))
     for _ in 0..<1000 {
       let job = try await ask("GET", place)
       if job.flag("done") == true { return job }

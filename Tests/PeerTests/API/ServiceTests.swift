@@ -1,5 +1,7 @@
 import HTTPClient
+import HTTPServer
 import Octets
+import SQL
 import Testing
 import TorrentWire
 
@@ -15,7 +17,7 @@ import TorrentWire
     let world = try await PeerWorld()
     let stored = try await put(world, "a%20song.mp3", "la la")
     #expect(stored.status == 201 && stored.text("path") == "a song.mp3" && stored.number("length") == 5)
-    #expect(stored.head.header("location") == "/v1/files/a%20song.mp3")
+    #expect(stored.header("location") == "/v1/files/a%20song.mp3")
     #expect(world.folder.read("a song.mp3") == Array("la la".utf8))
     #expect(try await put(world, "a%20song.mp3", "other").status == 409)
     #expect(world.folder.read("a song.mp3") == Array("la la".utf8))
@@ -48,7 +50,7 @@ import TorrentWire
       "trackers":["udp://127.0.0.1:1"],"upload_limit":0,"download_limit":4096}
       """#
     let accepted = try await world.ask("POST", "/v1/torrents", body)
-    #expect(accepted.status == 202 && accepted.head.header("location") == "/v1/jobs/1" && accepted.number("id") == 1)
+    #expect(accepted.status == 202 && accepted.header("location") == "/v1/jobs/1" && accepted.number("id") == 1)
     let job = try await world.job(accepted)
     let place = try #require(job.text("result"))
     #expect(job.number("progress") == 1 && job.text("error") == nil)
@@ -75,7 +77,7 @@ import TorrentWire
     let running = (0..<8).compactMap { _ in jobs.begin() }
     #expect(running.count == 8)
     let refused = try await world.ask("POST", "/v1/torrents", #"{"path":"film.bin"}"#)
-    #expect(refused.status == 503 && refused.head.header("retry-after") == "10")
+    #expect(refused.status == 503 && refused.header("retry-after") == "10")
     running[0].progress(0.12345)
     #expect(try await world.ask("GET", "/v1/jobs/1").body.contains(#""progress":0.123"#))
     running[0].finish(.failure("no"))
