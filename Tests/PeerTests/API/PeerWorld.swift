@@ -68,7 +68,8 @@ final class PeerWorld: Sendable {
   /// Where it takes connections of other peers.
   var peerAddress: SocketAddress { around.listening[0] }
 
-  init(limits: PeerLimits = PeerLimits()) async throws {
+  /// - Parameter addRoutes: what else its server shall have.
+  init(limits: PeerLimits = PeerLimits(), _ addRoutes: (Router) -> Void = { _ in }) async throws {
     let egress = EgressPolicy.only([try #require(IPNetwork("127.0.0.0/8"))])
     loop = try EventLoop.start(name: "peer", egress: egress)
     let log = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -96,6 +97,7 @@ final class PeerWorld: Sendable {
       guard Access.credentials(request) == .bearer(Array("the administrator's".utf8)) else { throw Unauthorized() }
     }
     api.addRoutes(to: router)
+    addRoutes(router)
     server = HTTPServer(router: router)
     address = try server.listen(on: free, loops: [loop])
   }

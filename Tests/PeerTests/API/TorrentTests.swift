@@ -171,11 +171,12 @@ import TorrentWire
   }
 
   @Test func aTorrentIsFetchedByItsURL() async throws {
-    let world = try await PeerWorld()
     let file = try PeerWorld.torrent()
-    world.router.get("/film.torrent") { _ in .octets(file, type: "application/x-bittorrent") }
     let large = [UInt8](repeating: 0, count: PeerLimits.metainfo + 1)
-    world.router.get("/large.torrent") { _ in .octets(large, type: "application/x-bittorrent") }
+    let world = try await PeerWorld { router in
+      router.get("/film.torrent") { _ in .octets(file, type: "application/x-bittorrent") }
+      router.get("/large.torrent") { _ in .octets(large, type: "application/x-bittorrent") }
+    }
     let url = "http://\(world.address)"
     #expect(try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)/large.torrent"}"#).field == "url")
     #expect(try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)/film.torrent"}"#).status == 201)
