@@ -107,5 +107,6 @@ def services(tmp_path):
     """Starts a service by name, with something in it, on addresses of its own."""
     net = Net(tmp_path)
     yield lambda name: {
-        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "tracker": tracker, "peer": peer, "mail": mail, "catch": catch}[name](net)
+        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "tracker": tracker, "peer": peer,
+        "mail": mail, "catch": catch}[name](net)
     net.stop()
