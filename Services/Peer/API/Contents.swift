@@ -68,7 +68,9 @@ extension PeerAPI {
     let limit = try request.limit(upTo: Self.pieceLimit, otherwise: Self.pieceLimit)
     let start = try request.idCursor().map { Int($0) + 1 } ?? 0
     guard let map = try await torrent(request).pieceMap(start..<start + limit) else { throw notYet }
-    return try .encode(PieceMapView(map))
+    // So many numbers take long to write.
+    let body = try await around.disk.run { try JSON.encode(PieceMapView(map)) }
+    return .json(body)
   }
 
   func listDecisions(_ request: Request) async throws -> Response {

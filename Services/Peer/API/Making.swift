@@ -68,7 +68,7 @@ extension PeerAPI {
     let torrents = torrents
     around.loop.spawn {
       do {
-        var record = try await around.disk.run {
+        let (made, read) = try await around.disk.run {
           var builder = try maker.make { done, total in
             job.progress(total > 0 ? Double(done) / Double(total) : 1)
             return !job.isCancelled
@@ -79,8 +79,9 @@ extension PeerAPI {
           var record = TorrentRecord(hash: hash, addedAt: around.clock.now.seconds)
           record.info = info
           record.name = builder.name
-          return record
+          return (record, try record.readInfo())
         }
+        var record = made
         record.tiers = tiers
         record.webSeeds = webSeeds
         record.isPaused = body.paused ?? false
@@ -88,7 +89,7 @@ extension PeerAPI {
         record.downloadLimit = Self.bound(downloadLimit)
         guard !job.isCancelled else { throw TorrentMakerError.cancelled }
         do {
-          _ = try await torrents.add(record)
+          _ = try await torrents.add(record, info: read)
         } catch Torrents.Failure.exists {
           // It is what was wanted.
         }

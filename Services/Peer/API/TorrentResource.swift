@@ -58,23 +58,27 @@ extension PeerAPI {
     let tiers = try tiers(body.trackers)
     let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
     let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
-    var record = if let magnet = body.magnet { try self.record(of: magnet) } else { try await fetch(body.url ?? "") }
-    record.tiers += tiers
-    record.isPaused = body.paused ?? false
-    (record.uploadLimit, record.downloadLimit) = (Self.bound(uploadLimit), Self.bound(downloadLimit))
-    return try await add(record)
+    var new = if let magnet = body.magnet { try read(magnet: magnet) } else { try await fetch(body.url ?? "") }
+    new.record.tiers += tiers
+    new.record.isPaused = body.paused ?? false
+    (new.record.uploadLimit, new.record.downloadLimit) = (Self.bound(uploadLimit), Self.bound(downloadLimit))
+    return try await add(new)
   }
 
-  private func add(_ record: TorrentRecord) async throws -> Response {
+  /// A torrent, and what its info dictionary says.
+  private typealias New = (record: TorrentRecord, info: TorrentInfo?)
+
+  private func add(_ new: New) async throws -> Response {
     do {
-      let torrent = try await torrents.add(record)
-      return shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(record.hash)")
+      let torrent = try await torrents.add(new.record, info: new.info)
+      return shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(new.record.hash)")
     } catch let failure as Torrents.Failure {
       throw Problem(409, "\(failure)")
     }
   }
 
-  private func read(_ octets: [UInt8], field: String = "") async throws -> TorrentRecord {
+  /// Off the loop: of a hundred thousand files it takes long.
+  private func read(_ octets: [UInt8], field: String = "") async throws -> New {
     let clock = around.clock
     return try await around.disk.run {
       let metainfo: Metainfo
@@ -89,11 +93,11 @@ extension PeerAPI {
       record.name = metainfo.info.name
       record.tiers = metainfo.tiers
       record.webSeeds = metainfo.webSeeds
-      return record
+      return (record, try record.readInfo())
     }
   }
 
-  private func record(of magnet: String) throws -> TorrentRecord {
+  private func read(magnet: String) throws -> New {
     let link: MagnetLink
     do throws(TorrentError) {
       link = try MagnetLink(magnet)
@@ -105,10 +109,10 @@ extension PeerAPI {
     record.tiers = link.trackers.map { [$0] }
     record.webSeeds = link.webSeeds
     record.peers = link.peers
-    return record
+    return (record, nil)
   }
 
-  private func fetch(_ url: String) async throws -> TorrentRecord {
+  private func fetch(_ url: String) async throws -> New {
     guard Self.isWeb(url) else { throw Problem.invalid(field: "url", Self.webWords) }
     var request = ClientRequest(url)
     request.bodyLimit = PeerLimits.metainfo

@@ -31,8 +31,15 @@ extension Torrent {
   }
 
   private var left: UInt64? {
+    guard let info else { return nil }
+    // Nobody looks at each piece where all are wanted.
+    if record.unwanted.isEmpty, let here = exchange?.picker.have ?? have, here.pieceCount == info.pieceCount {
+      let last = info.pieceCount - 1
+      let shorter = here[last] ? info.pieceLength - info.length(of: last) : 0
+      return UInt64(info.length - Int64(here.held) * Int64(info.pieceLength) + Int64(shorter))
+    }
     if let left = exchange?.left { return left }
-    guard let info, let have else { return nil }
+    guard let have else { return nil }
     let wanted = wantedPieces(of: info)
     return (0..<info.pieceCount).reduce(0) { $0 + (wanted[$1] && !have[$1] ? UInt64(info.length(of: $1)) : 0) }
   }
@@ -40,6 +47,7 @@ extension Torrent {
   private var progress: Double {
     guard let info else { return 0 }
     if case .checking(let done) = state { return Double(done) / Double(info.length) }
+    guard !record.unwanted.isEmpty else { return left.map { 1 - Double($0) / Double(info.length) } ?? 0 }
     let wanted = wantedPieces(of: info)
     let total = (0..<info.pieceCount).reduce(0) { $0 + (wanted[$1] ? Int64(info.length(of: $1)) : 0) }
     guard let left, total > 0 else { return total == 0 ? 1 : 0 }

@@ -41,10 +41,12 @@ actor Torrents {
   }
 
   /// A new one; it is written down before it begins.
-  func add(_ record: TorrentRecord) async throws -> Torrent {
+  ///
+  /// - Parameter info: what its info dictionary says, where that was read already.
+  func add(_ record: TorrentRecord, info: TorrentInfo? = nil) async throws -> Torrent {
     guard torrents[record.hash] == nil, leaving[record.hash] == nil else { throw Failure.exists }
     guard torrents.count < around.limits.torrents else { throw Failure.tooMany }
-    let torrent = try Torrent(record, around)
+    let torrent = try Torrent(record, around, info: info)
     if record.info != nil, let name = record.name, isTaken(name, besides: record.hash) { throw Failure.samePlace(name) }
     torrents[record.hash] = torrent
     do {
