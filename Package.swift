@@ -124,7 +124,9 @@ let package = Package(
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
     tests("Utopia", ["Octets"]),
     tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "SQL", "ServiceKit", "TorrentWire", log]),
-    tests("Peer", ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "TorrentWire", log]),
+    tests(
+      "Peer",
+      ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "SQL", "ServiceKit", "TorrentWire", log]),
     tests("Mail", ["MailWire", "EventLoop", "HTTPClient", "HTTPServer", "Octets", "ServiceKit", "SQL", log]),
   ],
   swiftLanguageModes: [.v6]

@@ -87,17 +87,21 @@ import TorrentWire
     try await torrents.load(records)
 
     let access = service.access
-    PeerAPI(torrents: torrents, jobs: Jobs(), around: around, requireAdmin: { try access.requireAdmin($0) })
+    let jobs = Jobs()
+    PeerAPI(torrents: torrents, jobs: jobs, around: around, requireAdmin: { try access.requireAdmin($0) })
       .addRoutes(to: service.router)
     service.onReady("database") { try await store.database.probe() }
     let ownFolder = downloads == nil ? folder : nil
     service.onReset {
+      jobs.reset()
       try await torrents.removeAll()
+      try await torrents.setLimits(upload: uploadLimit ?? 0, download: downloadLimit ?? 0)
       // What was put there and never shared goes too, where the folder is this service's own.
       if let ownFolder { try await service.pool.run { try Folder(ownFolder).removeFiles() } }
     }
     service.onBackup { try await store.database.backup(to: $0 + "/peer.sqlite") }
     service.onDrain {
+      jobs.reset()
       await torrents.stop()
       await door.close()
     }

@@ -21,10 +21,13 @@ extension Request {
   /// The most items of a page, 1 to 1000; 100 unless the client says.
   ///
   /// - Throws: 400.
-  public func limit() throws(Problem) -> Int {
-    guard let text = query("limit") else { return 100 }
-    guard let limit = Array(text.utf8).parsedDecimal(as: Int.self), 1...1000 ~= limit else {
-      throw Problem(400, "limit is a number from 1 to 1000.", field: "limit")
+  public func limit() throws(Problem) -> Int { try limit(upTo: 1000, otherwise: 100) }
+
+  /// The same where a list has its own bounds.
+  public func limit(upTo most: Int, otherwise usual: Int) throws(Problem) -> Int {
+    guard let text = query("limit") else { return usual }
+    guard let limit = Array(text.utf8).parsedDecimal(as: Int.self), 1...most ~= limit else {
+      throw Problem(400, "limit is a number from 1 to \(most).", field: "limit")
     }
     return limit
   }

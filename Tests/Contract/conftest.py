@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "EndToEnd"))
 
 from harness import Net, eventually  # noqa: E402
+from ours import OurPeer  # noqa: E402
 
 ZONE = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n"
 
@@ -51,6 +52,21 @@ def tracker(net):
     return service
 
 
+def peer(net):
+    """One that shares the file whose hash the contract's examples use, and has a magnet link of which nothing else is known;
+    a second peer takes the file, slowly enough to be there for long."""
+    seeder, leecher = OurPeer(net, 1), OurPeer(net, 2)
+    seeder.ask("PUT", "/v1/files/crepes.mp4", data=(b"flour, milk, eggs\n" * 20000)[:300_000])
+    hash = seeder.make("crepes.mp4", piece_length=16384, trackers=[f"http://{net.at('30.1')}:6969/announce"])
+    assert hash == "888530822b2b40d461be3c0890a8ca6fccf4d16c"
+    seeder.add_magnet("magnet:?xt=urn:btih:1234567890123456789012345678901234567890&dn=unknown")
+    leecher.ask("PATCH", "/v1/limits", json={"download_limit": 1024})
+    leecher.add_magnet(f"magnet:?xt=urn:btih:{hash}")
+    leecher.call(hash, seeder.address)
+    eventually(lambda: seeder.peers(hash))
+    return seeder.service
+
+
 def letter(to):
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "alice@hamburger.edu", to, "Ketchup"
@@ -91,5 +107,6 @@ def services(tmp_path):
     """Starts a service by name, with something in it, on addresses of its own."""
     net = Net(tmp_path)
     yield lambda name: {
-        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "tracker": tracker, "mail": mail, "catch": catch}[name](net)
+        "nameserver": nameserver, "resolver": resolver, "registrar": registrar, "tracker": tracker, "peer": peer,
+        "mail": mail, "catch": catch}[name](net)
     net.stop()

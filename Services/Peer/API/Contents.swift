@@ -8,24 +8,43 @@ import TorrentWire
 /// What is in a torrent: its files, its pieces, and what was decided about them.
 extension PeerAPI {
   func listFiles(_ request: Request) async throws -> Response {
-    guard let files = try await torrent(request).fileStates else { throw notYet }
-    return try .encode(Page(items: files.enumerated().map { FileView($0.offset, $0.element) }))
+    let limit = try request.limit()
+    let start = try request.idCursor().map { Int($0) + 1 } ?? 0
+    guard let files = try await torrent(request).fileStates(start..<start + limit + 1) else { throw notYet }
+    return try .encode(Page(files, limit: limit, cursor: { "\($0.number)" }, view: { FileView($0) }))
+  }
+
+  func getFile(_ request: Request) async throws -> Response {
+    try await shown(fileNumber(request), of: torrent(request))
+  }
+
+  private func shown(_ number: Int, of torrent: Torrent) async throws -> Response {
+    let state = try await state(of: number, in: torrent)
+    return try .encode(FileView(state)).with("etag", EntityTag(state.tag).description)
+  }
+
+  private func state(of number: Int, in torrent: Torrent) async throws -> Torrent.FileState {
+    guard let states = await torrent.fileStates(number..<number + 1) else { throw notYet }
+    guard let state = states.first else { throw Problem.notFound("file \(number)") }
+    return state
   }
 
   func changeFile(_ request: Request) async throws -> Response {
     let torrent = try await torrent(request)
+    let number = try fileNumber(request)
     let change = try await request.checked(FileChange.self)
-    let number = try await fileNumber(request, of: torrent)
-    try await torrent.want(number, change.wanted)
-    guard let files = await torrent.fileStates else { throw notYet }
-    return try .encode(FileView(number, files[number]))
+    _ = try await state(of: number, in: torrent)
+    let demand = request.demand
+    try await torrent.want(number, change.wanted) { try demand($0) }
+    return try await shown(number, of: torrent)
   }
 
   /// The file itself, once it is whole.
   func getContent(_ request: Request) async throws -> Response {
     let torrent = try await torrent(request)
-    let number = try await fileNumber(request, of: torrent)
-    guard let state = await torrent.fileStates?[number], let files = await torrent.files else { throw notYet }
+    let number = try fileNumber(request)
+    let state = try await state(of: number, in: torrent)
+    guard let files = await torrent.files else { throw notYet }
     guard state.here == state.file.length else {
       throw Problem(409, "The file is not whole yet: \(state.here) of \(state.file.length) octets are here.")
     }
@@ -34,17 +53,24 @@ extension PeerAPI {
       path, beneath: around.folder, type: "application/octet-stream", for: request, pool: around.disk)
   }
 
-  private func fileNumber(_ request: Request, of torrent: Torrent) async throws -> Int {
-    guard let info = await torrent.info else { throw notYet }
+  private func fileNumber(_ request: Request) throws -> Int {
     let text = request.parameter("file")
-    guard text.utf8.count <= 9, let number = Array(text.utf8).parsedDecimal(as: Int.self), number < info.files.count
-    else { throw Problem.notFound("file \(text)") }
+    guard text.utf8.count <= 9, let number = Array(text.utf8).parsedDecimal(as: Int.self) else {
+      throw Problem.notFound("file \(text)")
+    }
     return number
   }
 
+  /// Pieces of one answer: all of a usual torrent, while the largest has nearly a million.
+  static let pieceLimit = 65_536
+
   func getPieces(_ request: Request) async throws -> Response {
-    guard let map = try await torrent(request).pieceMap else { throw notYet }
-    return try .encode(PieceMapView(states: map.states, availability: map.availability))
+    let limit = try request.limit(upTo: Self.pieceLimit, otherwise: Self.pieceLimit)
+    let start = try request.idCursor().map { Int($0) + 1 } ?? 0
+    guard let map = try await torrent(request).pieceMap(start..<start + limit) else { throw notYet }
+    // So many numbers take long to write.
+    let body = try await around.disk.run { try JSON.encode(PieceMapView(map)) }
+    return .json(body)
   }
 
   func listDecisions(_ request: Request) async throws -> Response {
@@ -83,7 +109,9 @@ extension PeerAPI {
   }
 
   func announce(_ request: Request) async throws -> Response {
-    await (try torrent(request)).announceNow()
+    guard await (try torrent(request)).announceNow() else {
+      throw Problem(409, "There is nobody to tell: it has no trackers, or is paused, checked or failed.")
+    }
     return .empty(202)
   }
 }
@@ -102,14 +130,15 @@ private struct NewPeer: KnownBody {
 
 private struct FileView: Encodable {
   var file: Int
+  /// As in the torrent, its folders with slashes.
   var path: String
   var length: Int64
   var here: Int64
   var wanted: Bool
   var progress: Double
 
-  init(_ number: Int, _ state: Torrent.FileState) {
-    file = number
+  init(_ state: Torrent.FileState) {
+    file = state.number
     path = state.file.path.joined(separator: "/")
     length = state.file.length
     here = state.here
@@ -119,8 +148,20 @@ private struct FileView: Encodable {
 }
 
 private struct PieceMapView: Encodable {
+  var first: Int
   var states: String
   var availability: [Int]
+  var next: String?
+
+  init(_ map: Torrent.PieceMap) {
+    (first, states, availability) = (map.range.lowerBound, map.states, map.availability)
+    next = map.range.upperBound < map.pieceCount && !map.range.isEmpty ? "\(map.range.upperBound - 1)" : nil
+  }
+}
+
+extension String {
+  /// What strangers say is shown, but not without end.
+  fileprivate var bounded: String { String(unicodeScalars.prefix(500)) }
 }
 
 private struct PeerView: Encodable {
@@ -144,7 +185,7 @@ private struct PeerView: Encodable {
 
   init(_ peer: Torrent.PeerSummary) {
     address = "\(peer.address)"
-    client = peer.client
+    client = peer.client?.bounded
     outgoing = peer.isOutgoing
     pieces = peer.pieces
     seeder = peer.isSeeder
@@ -180,6 +221,6 @@ private struct TrackerView: Encodable {
     seeders = status.seeders
     leechers = status.leechers
     downloads = status.downloads
-    message = status.message
+    message = status.message?.bounded
   }
 }

@@ -19,6 +19,7 @@ extension PeerAPI {
       case .removed(let hash): (name, view.infoHash) = ("torrent.removed", "\(hash)")
       case .stateChanged(let hash, let state):
         (name, view.infoHash, view.state) = ("torrent.state", "\(hash)", state.name)
+        if case .failed(let reason) = state { view.error = reason }
       case .exchange(let hash, let event):
         view = DecisionView(event)
         (name, view.infoHash) = (view.event ?? "", "\(hash)")
@@ -40,6 +41,8 @@ struct DecisionView: Encodable {
   var event: String?
   var infoHash: String?
   var state: String?
+  /// Why it stands still.
+  var error: String?
   var peer: String?
   var peers: [String]?
   var piece: Int?

@@ -14,12 +14,14 @@ final class Jobs: Sendable {
     }
 
     let id: Int64
-    private let state = Lock((progress: 0.0, outcome: Outcome?.none))
+    private let state = Lock((progress: 0.0, outcome: Outcome?.none, isCancelled: false))
 
     init(id: Int64) { self.id = id }
 
     var progress: Double { state.withLock { $0.progress } }
     var outcome: Outcome? { state.withLock { $0.outcome } }
+    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    fileprivate func cancel() { state.withLock { $0.isCancelled = true } }
     func progress(_ done: Double) { state.withLock { $0.progress = done } }
 
     func finish(_ outcome: Outcome) {
@@ -46,6 +48,14 @@ final class Jobs: Sendable {
         state.jobs.remove(at: place)
       }
       return job
+    }
+  }
+
+  /// Those that are under way end, and all are forgotten.
+  func reset() {
+    state.withLock { state in
+      for job in state.jobs { job.cancel() }
+      state.jobs = []
     }
   }
 

@@ -22,7 +22,13 @@ struct PeerAPI: Sendable {
       router.on(method, pattern) { request async throws in
         try requireAdmin(request)
         try request.requireQuery(of: names)
-        return try await handler(request)
+        do {
+          return try await handler(request)
+        } catch let error as DiskError {
+          throw Problem(error)
+        } catch IOError.overloaded {
+          throw Problem(503, "The disk has more to do than it can; try again.")
+        }
       }
     }
     on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor"])
@@ -31,9 +37,10 @@ struct PeerAPI: Sendable {
     on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
     on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])
     on(.get, "/v1/torrents/{info_hash}/metainfo", getMetainfo)
-    on(.get, "/v1/torrents/{info_hash}/pieces", getPieces)
+    on(.get, "/v1/torrents/{info_hash}/pieces", getPieces, query: ["limit", "cursor"])
     on(.get, "/v1/torrents/{info_hash}/decisions", listDecisions, query: ["limit", "cursor"])
-    on(.get, "/v1/torrents/{info_hash}/files", listFiles)
+    on(.get, "/v1/torrents/{info_hash}/files", listFiles, query: ["limit", "cursor"])
+    on(.get, "/v1/torrents/{info_hash}/files/{file}", getFile)
     on(.patch, "/v1/torrents/{info_hash}/files/{file}", changeFile)
     on(.get, "/v1/torrents/{info_hash}/files/{file}/content", getContent)
     on(.get, "/v1/torrents/{info_hash}/peers", listPeers)
@@ -59,6 +66,26 @@ extension Request {
     }
     return hash
   }
+
+  /// Throws 412 where If-Match is for another state than that of the tag.
+  var demand: @Sendable (_ tag: String) throws -> Void {
+    let head = head
+    return { tag in
+      guard
+        head.firstField("if-match") == nil
+          || head.precondition(Validators(entityTag: EntityTag(tag))) == .proceed
+      else { throw Problem(412, "It was changed since; read it again.") }
+    }
+  }
+}
+
+extension Problem {
+  /// What the disk did not do: the administrator, who alone sees this, may know where files lie.
+  init(_ error: DiskError) {
+    self.init(Self.isFull(error) ? 507 : .internalServerError, "\(error)")
+  }
+
+  private static func isFull(_ error: DiskError) -> Bool { if case .full = error { true } else { false } }
 }
 
 extension PeerAPI {
@@ -77,6 +104,9 @@ extension PeerAPI {
     }
     return value
   }
+
+  /// As it is kept: nil is none.
+  static func bound(_ rate: Int?) -> Int? { rate == 0 ? nil : rate }
 
   /// Fewer would not carry the protocol's own messages.
   static let rates = 1024...100_000_000_000

@@ -8,7 +8,12 @@ import TorrentWire
 /// What holds for all torrents together.
 extension PeerAPI {
   func getLimits(_ request: Request) async throws -> Response {
-    try .encode(await limits)
+    try await shownLimits()
+  }
+
+  private func shownLimits() async throws -> Response {
+    let limits = await limits
+    return try .encode(limits).with("etag", EntityTag(limits.tag).description)
   }
 
   private var limits: LimitsView {
@@ -22,8 +27,9 @@ extension PeerAPI {
     let change = try await request.checked(LimitsChange.self)
     let upload = try Self.rate(change.uploadLimit, "upload_limit")
     let download = try Self.rate(change.downloadLimit, "download_limit")
-    try await torrents.setLimits(upload: upload, download: download)
-    return try .encode(await limits)
+    let demand = request.demand
+    try await torrents.setLimits(upload: upload, download: download) { try demand($0.tag) }
+    return try await shownLimits()
   }
 
   func getTotals(_ request: Request) async throws -> Response {
@@ -47,10 +53,17 @@ extension PeerAPI {
   /// Puts a file into the download folder, so that a torrent can be made of it.
   func putFile(_ request: Request) async throws -> Response {
     let name = request.parameter("name")
-    guard let upload = try await around.disk.run({ [around] in try FileUpload(name, in: around.folder) }) else {
-      throw Problem.notFound("such name of a file: it is 1 to 255 octets, without a slash, and not . or ..")
+    let isTaken = Problem(409, "There is a file or folder called \(name) already.")
+    let upload = try await around.disk.run { [around] in
+      guard let upload = try FileUpload(name, in: around.folder) else {
+        throw Problem.invalid(
+          field: "name", "is 1 to 255 octets, without a slash or a control character, and not . or ..")
+      }
+      return upload
     }
     do {
+      // Not only at the end: what is in vain need not be sent.
+      if try await around.disk.run({ try upload.isTaken() }) { throw isTaken }
       for try await portion in request.body {
         guard upload.length + Int64(portion.count) <= PeerLimits.file else {
           throw Problem(413, "The file is larger than is taken here.")
@@ -58,17 +71,14 @@ extension PeerAPI {
         try await around.disk.run { try upload.append(portion) }
       }
       guard try await around.disk.run({ try upload.finish() }) else {
-        throw Problem(409, "There is a file or folder called \(name) already.")
+        throw isTaken
       }
-    } catch let error as DiskError {
-      _ = around.disk.submit { upload.abandon() }
-      if case .full = error { throw Problem(507, "\(error)") }
-      throw error
     } catch {
       _ = around.disk.submit { upload.abandon() }
       throw error
     }
     return try .encode(StoredFileView(path: name, length: upload.length), status: .created)
+      .with("location", "/v1/files/\(PercentEncoding.encode(name))")
   }
 }
 
@@ -76,6 +86,8 @@ struct LimitsView: Encodable {
   /// Octets a second; 0 is no bound.
   var uploadLimit: Int
   var downloadLimit: Int
+
+  var tag: String { "\(uploadLimit)-\(downloadLimit)" }
 }
 
 private struct LimitsChange: KnownBody {
@@ -111,9 +123,21 @@ extension Torrents {
   }
 
   /// Octets a second; 0 takes a bound away, nil leaves it.
-  func setLimits(upload: Int?, download: Int?) async throws {
+  /// - Parameter demand: throws where they are not as the caller believes.
+  func setLimits(
+    upload: Int?, download: Int?, demand: @Sendable (LimitsView) throws -> Void = { _ in }
+  ) async throws {
+    try demand(limits(of: around))
+    let before = (upload: around.upload.rate, download: around.download.rate)
     if let upload { around.upload.rate = upload == 0 ? nil : upload }
     if let download { around.download.rate = download == 0 ? nil : download }
-    try await around.store.put(upload: around.upload.rate, download: around.download.rate)
+    do {
+      try await around.store.put(upload: around.upload.rate, download: around.download.rate)
+    } catch {
+      // What is not written down does not hold.
+      if upload != nil { around.upload.rate = before.upload }
+      if download != nil { around.download.rate = before.download }
+      throw error
+    }
   }
 }

@@ -55,33 +55,30 @@ extension PeerAPI {
         422, "piece_length, private and web_seeds are for a torrent that is made from a path.", field: "path")
     }
     if let path = body.path { return try await make(path, body) }
-    var record: TorrentRecord
-    if let magnet = body.magnet {
-      record = try self.record(of: magnet)
-    } else {
-      record = try await fetch(body.url ?? "")
-    }
-    record.tiers += try tiers(body.trackers)
-    record.isPaused = body.paused ?? false
-    record.uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
-    record.downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
-    return try await add(record)
+    let tiers = try tiers(body.trackers)
+    let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
+    let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
+    var new = if let magnet = body.magnet { try read(magnet: magnet) } else { try await fetch(body.url ?? "") }
+    new.record.tiers += tiers
+    new.record.isPaused = body.paused ?? false
+    (new.record.uploadLimit, new.record.downloadLimit) = (Self.bound(uploadLimit), Self.bound(downloadLimit))
+    return try await add(new)
   }
 
-  private func add(_ record: TorrentRecord) async throws -> Response {
+  /// A torrent, and what its info dictionary says.
+  private typealias New = (record: TorrentRecord, info: TorrentInfo?)
+
+  private func add(_ new: New) async throws -> Response {
     do {
-      let torrent = try await torrents.add(record)
-      return shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(record.hash)")
-    } catch Torrents.Failure.exists {
-      throw Problem(409, "The torrent \(record.hash) is here already.")
-    } catch Torrents.Failure.samePlace(let name) {
-      throw Problem(409, "Another torrent has its files at \(name) in the download folder; remove it first.")
-    } catch Torrents.Failure.tooMany {
-      throw Problem(409, "There are as many torrents as this peer takes; remove one first.")
+      let torrent = try await torrents.add(new.record, info: new.info)
+      return shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(new.record.hash)")
+    } catch let failure as Torrents.Failure {
+      throw Problem(409, "\(failure)")
     }
   }
 
-  private func read(_ octets: [UInt8], field: String = "") async throws -> TorrentRecord {
+  /// Off the loop: of a hundred thousand files it takes long.
+  private func read(_ octets: [UInt8], field: String = "") async throws -> New {
     let clock = around.clock
     return try await around.disk.run {
       let metainfo: Metainfo
@@ -96,11 +93,11 @@ extension PeerAPI {
       record.name = metainfo.info.name
       record.tiers = metainfo.tiers
       record.webSeeds = metainfo.webSeeds
-      return record
+      return (record, try record.readInfo())
     }
   }
 
-  private func record(of magnet: String) throws -> TorrentRecord {
+  private func read(magnet: String) throws -> New {
     let link: MagnetLink
     do throws(TorrentError) {
       link = try MagnetLink(magnet)
@@ -112,13 +109,11 @@ extension PeerAPI {
     record.tiers = link.trackers.map { [$0] }
     record.webSeeds = link.webSeeds
     record.peers = link.peers
-    return record
+    return (record, nil)
   }
 
-  private func fetch(_ url: String) async throws -> TorrentRecord {
-    guard url.hasPrefix("http://") || url.hasPrefix("https://"), url.utf8.count <= 2000 else {
-      throw Problem.invalid(field: "url", "must begin with http:// or https:// and have at most 2000 octets")
-    }
+  private func fetch(_ url: String) async throws -> New {
+    guard Self.isWeb(url) else { throw Problem.invalid(field: "url", Self.webWords) }
     var request = ClientRequest(url)
     request.bodyLimit = PeerLimits.metainfo
     let response: ClientResponse
@@ -131,84 +126,6 @@ extension PeerAPI {
     return try await read(response.body, field: "url")
   }
 
-  private func tiers(_ trackers: [String]?) throws -> [[String]] {
-    guard let trackers else { return [] }
-    guard trackers.count <= Metainfo.urlLimit else {
-      throw Problem.invalid(field: "trackers", "may have \(Metainfo.urlLimit) URLs")
-    }
-    for url in trackers {
-      do throws(TrackerURLError) {
-        _ = try TrackerURL(url)
-      } catch {
-        throw Problem.invalid(field: "trackers", "has a URL that can't be used: \(error)")
-      }
-    }
-    // Those that are given together serve alike (BEP 12).
-    return trackers.isEmpty ? [] : [trackers]
-  }
-
-  // MARK: Making
-
-  /// Hashing takes as long as reading: the answer is a job.
-  private func make(_ path: String, _ body: NewTorrent) async throws -> Response {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    let tiers = try tiers(body.trackers)
-    let webSeeds = body.webSeeds ?? []
-    guard webSeeds.count <= Metainfo.urlLimit,
-      webSeeds.allSatisfy({ $0.hasPrefix("http://") || $0.hasPrefix("https://") })
-    else {
-      throw Problem.invalid(field: "web_seeds", "must be at most \(Metainfo.urlLimit) URLs with http:// or https://")
-    }
-    let around = around
-    let maker: TorrentMaker
-    do {
-      maker = try await around.disk.run {
-        try TorrentMaker(parts, below: around.folder, pieceLength: body.pieceLength ?? 262_144)
-      }
-    } catch TorrentMakerError.pieceLength(let length) {
-      throw Problem.invalid(field: "piece_length", "can't be \(length): a power of two from 16384 to 16777216 can")
-    } catch let error as TorrentMakerError {
-      throw Problem.invalid(field: "path", "makes no torrent: \(error)")
-    } catch let error as DiskError {
-      throw Problem.invalid(field: "path", "makes no torrent: \(error)")
-    }
-    let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
-    let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
-    guard let job = jobs.begin() else { throw Problem(503, "Too many jobs are under way.", retryAfter: 10) }
-    let torrents = torrents
-    around.loop.spawn {
-      do {
-        var record = try await around.disk.run {
-          var builder = try maker.make { done, total in
-            job.progress(total > 0 ? Double(done) / Double(total) : 1)
-            return true
-          }
-          builder.isPrivate = body.private ?? false
-          let info = builder.info
-          guard let hash = InfoHash(try Secrets.sha1(info)) else { throw SecretsError.failed }
-          var record = TorrentRecord(hash: hash, addedAt: around.clock.now.seconds)
-          record.info = info
-          record.name = builder.name
-          return record
-        }
-        record.tiers = tiers
-        record.webSeeds = webSeeds
-        record.isPaused = body.paused ?? false
-        record.uploadLimit = uploadLimit
-        record.downloadLimit = downloadLimit
-        do {
-          _ = try await torrents.add(record)
-        } catch Torrents.Failure.exists {
-          // It is what was wanted.
-        }
-        job.finish(.success("/v1/torrents/\(record.hash)"))
-      } catch {
-        job.finish(.failure("\(error)"))
-      }
-    }
-    return try .encode(JobView(job), status: .accepted).with("location", "/v1/jobs/\(job.id)")
-  }
-
   // MARK: Changing
 
   func changeTorrent(_ request: Request) async throws -> Response {
@@ -216,15 +133,9 @@ extension PeerAPI {
     let change = try await request.checked(TorrentChange.self)
     let upload = try Self.rate(change.uploadLimit, "upload_limit")
     let download = try Self.rate(change.downloadLimit, "download_limit")
-    let head = request.head
+    let demand = request.demand
     let summary = try await torrent.change(
-      paused: change.paused, upload: upload, download: download,
-      demand: { record in
-        guard
-          head.firstField("if-match") == nil
-            || head.precondition(Validators(entityTag: EntityTag(record.tag))) == .proceed
-        else { throw Problem(412, "It was changed since; read it again.") }
-      })
+      paused: change.paused, upload: upload, download: download, demand: { try demand($0.tag) })
     return shown(summary)
   }
 
@@ -236,8 +147,9 @@ extension PeerAPI {
     case "true": withData = true
     default: throw Problem(400, "data is true or false.", field: "data")
     }
+    let demand = request.demand
     do {
-      try await torrents.remove(hash, withData: withData)
+      try await torrents.remove(hash, withData: withData) { try demand($0.tag) }
     } catch Torrents.Failure.noSuchTorrent {
       throw Problem.notFound("torrent \(hash)")
     }
@@ -255,7 +167,7 @@ extension PeerAPI {
   var notYet: Problem { Problem(409, "Only the magnet link is known so far: no peer has told the rest yet.") }
 }
 
-private struct NewTorrent: KnownBody {
+struct NewTorrent: KnownBody {
   enum CodingKeys: String, CodingKey {
     case magnet, url, path, trackers, paused, `private`
     case pieceLength = "piece_length"

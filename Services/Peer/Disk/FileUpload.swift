@@ -31,6 +31,9 @@ final class FileUpload: Sendable {
     written.withLock { $0 += Int64(octets.count) }
   }
 
+  /// Whether something has its name.
+  func isTaken() throws -> Bool { try Folder(folder).kind(name) != nil }
+
   /// Gives it its name, durably. False where something has it already.
   func finish() throws -> Bool {
     try draft.synchronize()
@@ -40,6 +43,10 @@ final class FileUpload: Sendable {
       if errno == EEXIST { return false }
       throw DiskError(call: "link", path: "\(folder)/\(name)", errno: errno)
     }
+    // The name outlasts a power cut too.
+    let descriptor = try checked("open", folder) { unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    defer { close(descriptor) }
+    _ = try checked("fsync", folder) { fsync(descriptor) }
     return true
   }
 

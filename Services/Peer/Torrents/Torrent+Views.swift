@@ -31,8 +31,15 @@ extension Torrent {
   }
 
   private var left: UInt64? {
+    guard let info else { return nil }
+    // Nobody looks at each piece where all are wanted.
+    if record.unwanted.isEmpty, let here = exchange?.picker.have ?? have, here.pieceCount == info.pieceCount {
+      let last = info.pieceCount - 1
+      let shorter = here[last] ? info.pieceLength - info.length(of: last) : 0
+      return UInt64(info.length - Int64(here.held) * Int64(info.pieceLength) + Int64(shorter))
+    }
     if let left = exchange?.left { return left }
-    guard let info, let have else { return nil }
+    guard let have else { return nil }
     let wanted = wantedPieces(of: info)
     return (0..<info.pieceCount).reduce(0) { $0 + (wanted[$1] && !have[$1] ? UInt64(info.length(of: $1)) : 0) }
   }
@@ -40,6 +47,7 @@ extension Torrent {
   private var progress: Double {
     guard let info else { return 0 }
     if case .checking(let done) = state { return Double(done) / Double(info.length) }
+    guard !record.unwanted.isEmpty else { return left.map { 1 - Double($0) / Double(info.length) } ?? 0 }
     let wanted = wantedPieces(of: info)
     let total = (0..<info.pieceCount).reduce(0) { $0 + (wanted[$1] ? Int64(info.length(of: $1)) : 0) }
     guard let left, total > 0 else { return total == 0 ? 1 : 0 }
@@ -55,21 +63,44 @@ extension Torrent {
     paused: Bool?, upload: Int?, download: Int?, demand: @Sendable (TorrentRecord) throws -> Void
   ) async throws -> Summary {
     try demand(record)
+    let before = record
     if let upload { record.uploadLimit = upload == 0 ? nil : upload }
     if let download { record.downloadLimit = download == 0 ? nil : download }
-    self.upload.rate = record.uploadLimit
-    self.download.rate = record.downloadLimit
     if let paused { record.isPaused = paused }
-    try await around.store.put(record)
-    if paused == true { await stop() }
-    if paused == false { start() }
+    bound()
+    do {
+      try await around.store.put(record)
+    } catch {
+      // What is not written down does not hold.
+      if upload != nil { record.uploadLimit = before.uploadLimit }
+      if download != nil { record.downloadLimit = before.downloadLimit }
+      if paused != nil { record.isPaused = before.isPaused }
+      bound()
+      throw error
+    }
+    // Somebody may have said otherwise meanwhile: the last one holds.
+    if paused == true, record.isPaused { await stop() }
+    if paused != nil, !record.isPaused { start() }
     return summary
   }
 
+  private func bound() {
+    upload.rate = record.uploadLimit
+    download.rate = record.downloadLimit
+  }
+
   /// Whether a file is wanted from now on.
-  func want(_ file: Int, _ isWanted: Bool) async throws {
-    if isWanted { record.unwanted.remove(file) } else { record.unwanted.insert(file) }
-    try await around.store.put(record)
+  /// - Parameter demand: throws where the file's tag is not what the caller believes.
+  func want(_ file: Int, _ isWanted: Bool, demand: @Sendable (String) throws -> Void) async throws {
+    let wasWanted = !record.unwanted.contains(file)
+    try demand(tag(of: file))
+    set(file, isWanted: isWanted)
+    do {
+      try await around.store.put(record)
+    } catch {
+      set(file, isWanted: wasWanted)
+      throw error
+    }
     guard let info else { return }
     if isWanted, let files {
       let wanted = wantedFiles(of: info)
@@ -83,28 +114,51 @@ extension Torrent {
     act()
   }
 
+  private func set(_ file: Int, isWanted: Bool) {
+    if isWanted { record.unwanted.remove(file) } else { record.unwanted.insert(file) }
+  }
+
   func add(peer: SocketAddress) {
     book.forget(peer)
     learn([peer])
   }
 
-  func announceNow() { announcer?.assumeIsolated { $0.announceNow() } }
+  /// False where there is nobody to tell.
+  func announceNow() -> Bool {
+    guard let announcer else { return false }
+    announcer.assumeIsolated { $0.announceNow() }
+    return true
+  }
 
-  var trackers: [TrackerStatus] { announcer?.assumeIsolated { $0.statuses } ?? [] }
+  /// While it is paused, nobody has been asked.
+  var trackers: [TrackerStatus] {
+    if let announcer { return announcer.assumeIsolated { $0.statuses } }
+    let tiers = record.tiers.map { $0.compactMap { try? TrackerURL($0) } }.filter { !$0.isEmpty }
+    return tiers.enumerated().flatMap { number, tier in tier.map { TrackerStatus(url: $0, tier: number) } }
+  }
 
   // MARK: Files and pieces
 
   struct FileState: Sendable {
+    var number: Int
     var file: TorrentInfo.File
     var isWanted: Bool
     /// Octets of the file that lie in pieces that are here.
     var here: Int64
+    /// Changes with what an operator says of the file.
+    var tag: String
   }
 
-  var fileStates: [FileState]? {
+  private func tag(of file: Int) -> String {
+    "\(String(record.addedAt, radix: 16))-\(record.unwanted.contains(file) ? 0 : 1)"
+  }
+
+  /// Of the files with these numbers, as far as there are any; nil while only the magnet link is known.
+  func fileStates(_ range: Range<Int>) -> [FileState]? {
     guard let info else { return nil }
     let here = exchange?.picker.have ?? have ?? Bitfield(pieceCount: info.pieceCount)
-    return info.files.enumerated().map { number, file in
+    return range.clamped(to: info.files.indices).map { number in
+      let file = info.files[number]
       var octets: Int64 = 0
       if file.length > 0 {
         let length = Int64(info.pieceLength)
@@ -113,18 +167,34 @@ extension Torrent {
           octets += min(file.offset + file.length, Int64(piece + 1) * length) - start
         }
       }
-      return FileState(file: file, isWanted: !record.unwanted.contains(number), here: octets)
+      return FileState(
+        number: number, file: file, isWanted: !record.unwanted.contains(number), here: octets, tag: tag(of: number))
     }
   }
 
-  /// A letter for each piece, and how many peers have it.
-  var pieceMap: (states: String, availability: [Int])? {
+  struct PieceMap: Sendable {
+    var pieceCount: Int
+    /// The pieces that it shows.
+    var range: Range<Int>
+    /// A letter for each.
+    var states: String
+    /// How many peers have it.
+    var availability: [Int]
+  }
+
+  /// Of these pieces, as far as there are any; nil while only the magnet link is known.
+  func pieceMap(_ range: Range<Int>) -> PieceMap? {
     guard let info else { return nil }
+    let range = range.clamped(to: 0..<info.pieceCount)
     guard let picker = exchange?.picker, picker.pieceCount == info.pieceCount else {
       let here = have ?? Bitfield(pieceCount: info.pieceCount)
-      return (String((0..<info.pieceCount).map { here[$0] ? "#" : "." }), Array(repeating: 0, count: info.pieceCount))
+      let wanted = wantedPieces(of: info)
+      return PieceMap(
+        pieceCount: info.pieceCount, range: range,
+        states: String(range.map { here[$0] ? "#" : wanted[$0] ? "." : "-" }),
+        availability: Array(repeating: 0, count: range.count))
     }
-    let states = (0..<info.pieceCount).map { piece -> Character in
+    let states = range.map { piece -> Character in
       switch picker.state(of: piece) {
       case .missing: "."
       case .begun: "+"
@@ -133,7 +203,9 @@ extension Torrent {
       case .unwanted: "-"
       }
     }
-    return (String(states), (0..<info.pieceCount).map { picker.order.peers(with: $0) })
+    return PieceMap(
+      pieceCount: info.pieceCount, range: range, states: String(states),
+      availability: range.map { picker.order.peers(with: $0) })
   }
 
   // MARK: Peers
@@ -188,11 +260,11 @@ extension Torrent.State {
 }
 
 extension TorrentRecord {
-  /// Changes with what an operator says of the torrent, and with nothing else.
+  /// Changes with what an operator says of the torrent, and with nothing else; one that is added anew has another.
   var tag: String {
     let out = unwanted.sorted().map(String.init).joined(separator: ".")
     return
-      "\(isPaused ? 1 : 0)-\(uploadLimit ?? 0)-\(downloadLimit ?? 0)-\(out.isEmpty ? "all" : String(out.hashed, radix: 16))"
+      "\(String(addedAt, radix: 16))-\(isPaused ? 1 : 0)-\(uploadLimit ?? 0)-\(downloadLimit ?? 0)-\(out.isEmpty ? "all" : String(out.hashed, radix: 16))"
   }
 }
 

@@ -70,7 +70,8 @@ actor Torrent {
   private var meters: (up: RateMeter, down: RateMeter)
   private var lastTotals: (up: UInt64, down: UInt64) = (0, 0)
 
-  init(_ record: TorrentRecord, _ around: Surroundings) throws {
+  /// - Parameter info: what the record's info dictionary says, where somebody has read it already: a large one takes long.
+  init(_ record: TorrentRecord, _ around: Surroundings, info: TorrentInfo? = nil) throws {
     self.record = record
     self.around = around
     loop = around.loop
@@ -82,8 +83,7 @@ actor Torrent {
     cache = ChunkCache(octets: around.limits.uploadCache)
     meters = (RateMeter(at: now), RateMeter(at: now))
     written = (record.uploaded, record.downloaded)
-    if let octets = record.info {
-      let info = try TorrentInfo(decoding: octets[...])
+    if let info = try info ?? record.readInfo() {
       self.info = info
       files = TorrentFiles(info: info, folder: around.folder)
     }

@@ -25,4 +25,10 @@ struct TorrentRecord: Sendable {
   /// Octets of pieces, in all runs.
   var uploaded: UInt64 = 0
   var downloaded: UInt64 = 0
+
+  /// What the info dictionary says; nil while only the magnet link is known.
+  func readInfo() throws(TorrentError) -> TorrentInfo? {
+    guard let info else { return nil }
+    return try TorrentInfo(decoding: info[...])
+  }
 }

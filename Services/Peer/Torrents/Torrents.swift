@@ -8,6 +8,8 @@ actor Torrents {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private var torrents: [InfoHash: Torrent] = [:]
+  /// Those that are being removed: until they are gone, neither they nor others at their place come anew.
+  private var leaving: [InfoHash: Torrent] = [:]
   let around: Surroundings
   private var door: Door?
 
@@ -39,10 +41,12 @@ actor Torrents {
   }
 
   /// A new one; it is written down before it begins.
-  func add(_ record: TorrentRecord) async throws -> Torrent {
-    guard torrents[record.hash] == nil else { throw Failure.exists }
+  ///
+  /// - Parameter info: what its info dictionary says, where that was read already.
+  func add(_ record: TorrentRecord, info: TorrentInfo? = nil) async throws -> Torrent {
+    guard torrents[record.hash] == nil, leaving[record.hash] == nil else { throw Failure.exists }
     guard torrents.count < around.limits.torrents else { throw Failure.tooMany }
-    let torrent = try Torrent(record, around)
+    let torrent = try Torrent(record, around, info: info)
     if record.info != nil, let name = record.name, isTaken(name, besides: record.hash) { throw Failure.samePlace(name) }
     torrents[record.hash] = torrent
     do {
@@ -51,6 +55,8 @@ actor Torrents {
       torrents[record.hash] = nil
       throw error
     }
+    // It may have been removed meanwhile.
+    guard torrents[record.hash] === torrent else { throw Failure.noSuchTorrent }
     around.events.publish(.added(record.hash))
     enter(torrent)
     return torrent
@@ -58,7 +64,9 @@ actor Torrents {
 
   /// Whether another torrent's file or folder has this name.
   func isTaken(_ name: String, besides hash: InfoHash) -> Bool {
-    torrents.contains { other, torrent in other != hash && torrent.assumeIsolated { $0.info?.name == name } }
+    [torrents, leaving].joined().contains { other, torrent in
+      other != hash && torrent.assumeIsolated { $0.info?.name == name }
+    }
   }
 
   private func enter(_ torrent: Torrent) {
@@ -69,17 +77,39 @@ actor Torrents {
     }
   }
 
-  /// - Parameter withData: the files go too.
-  func remove(_ hash: InfoHash, withData: Bool) async throws {
-    guard let torrent = torrents.removeValue(forKey: hash) else { throw Failure.noSuchTorrent }
+  /// - Parameters:
+  ///   - withData: the files go too.
+  ///   - demand: throws where the torrent is not as the caller believes.
+  func remove(
+    _ hash: InfoHash, withData: Bool, demand: @Sendable (TorrentRecord) throws -> Void = { _ in }
+  ) async throws {
+    let torrent = try takeOut(hash, demand)
+    defer { leaving[hash] = nil }
     await torrent.stop()
-    try await around.store.remove(hash)
+    do {
+      try await around.store.remove(hash)
+    } catch {
+      torrents[hash] = torrent
+      enter(torrent)
+      throw error
+    }
     around.events.publish(.removed(hash))
     if withData, let files = await torrent.files { try await around.disk.run { try files.remove() } }
   }
 
+  private func takeOut(_ hash: InfoHash, _ demand: @Sendable (TorrentRecord) throws -> Void) throws -> Torrent {
+    guard let torrent = torrents[hash] else { throw Failure.noSuchTorrent }
+    try torrent.assumeIsolated { try demand($0.record) }
+    torrents[hash] = nil
+    leaving[hash] = torrent
+    return torrent
+  }
+
   func removeAll() async throws {
-    for hash in torrents.keys { try await remove(hash, withData: true) }
+    for hash in torrents.keys {
+      // Somebody else may be removing it.
+      do { try await remove(hash, withData: true) } catch Failure.noSuchTorrent {}
+    }
     around.events.publish(.reset)
   }
 
@@ -87,6 +117,17 @@ actor Torrents {
   func stop() async {
     await withTaskGroup(of: Void.self) { group in
       for torrent in torrents.values { group.addTask { await torrent.stop() } }
+    }
+  }
+}
+
+extension Torrents.Failure: CustomStringConvertible {
+  var description: String {
+    switch self {
+    case .exists: "It is here already, or is being removed."
+    case .tooMany: "There are as many torrents as this peer takes: remove one first."
+    case .noSuchTorrent: "It was removed meanwhile."
+    case .samePlace(let name): "Another torrent has its files at \(name) in the download folder: remove it first."
     }
   }
 }

@@ -1,0 +1,103 @@
+import EventLoop
+import HTTPServer
+import HTTPWire
+import Octets
+import ServiceKit
+import TorrentWire
+
+/// A torrent that is made of what lies in the download folder, and where its octets are to be had.
+extension PeerAPI {
+  func tiers(_ trackers: [String]?) throws -> [[String]] {
+    guard let trackers else { return [] }
+    guard trackers.count <= Metainfo.urlLimit else {
+      throw Problem.invalid(field: "trackers", "may have \(Metainfo.urlLimit) URLs")
+    }
+    for (number, url) in trackers.enumerated() {
+      do throws(TrackerURLError) {
+        _ = try TrackerURL(url)
+      } catch {
+        throw Problem.invalid(field: "trackers[\(number)]", "can't be used: \(error)")
+      }
+    }
+    // Those that are given together serve alike (BEP 12).
+    return trackers.isEmpty ? [] : [trackers]
+  }
+
+  private func webSeeds(_ urls: [String]?) throws -> [String] {
+    guard let urls else { return [] }
+    guard urls.count <= Metainfo.urlLimit else {
+      throw Problem.invalid(field: "web_seeds", "may have \(Metainfo.urlLimit) URLs")
+    }
+    for (number, url) in urls.enumerated() {
+      guard Self.isWeb(url) else {
+        throw Problem.invalid(field: "web_seeds[\(number)]", Self.webWords)
+      }
+    }
+    return urls
+  }
+
+  static func isWeb(_ url: String) -> Bool {
+    (url.hasPrefix("http://") || url.hasPrefix("https://")) && url.utf8.count <= 2000
+      && url.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
+  }
+
+  static let webWords =
+    "must begin with http:// or https:// and have at most 2000 octets, without spaces and control characters"
+
+  /// Hashing takes as long as reading: the answer is a job.
+  func make(_ path: String, _ body: NewTorrent) async throws -> Response {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    let tiers = try tiers(body.trackers)
+    let webSeeds = try webSeeds(body.webSeeds)
+    let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
+    let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
+    let around = around
+    let maker: TorrentMaker
+    do {
+      maker = try await around.disk.run {
+        try TorrentMaker(parts, below: around.folder, pieceLength: body.pieceLength ?? 262_144)
+      }
+    } catch TorrentMakerError.pieceLength(let length) {
+      throw Problem.invalid(field: "piece_length", "can't be \(length): a power of two from 16384 to 16777216 can")
+    } catch let error as TorrentMakerError {
+      throw Problem.invalid(field: "path", "makes no torrent: \(error)")
+    } catch let error as DiskError {
+      throw Problem.invalid(field: "path", "makes no torrent: \(error)")
+    }
+    guard let job = jobs.begin() else { throw Problem(503, "Too many jobs are under way.", retryAfter: 10) }
+    let torrents = torrents
+    around.loop.spawn {
+      do {
+        let (made, read) = try await around.disk.run {
+          var builder = try maker.make { done, total in
+            job.progress(total > 0 ? Double(done) / Double(total) : 1)
+            return !job.isCancelled
+          }
+          builder.isPrivate = body.private ?? false
+          let info = builder.info
+          guard let hash = InfoHash(try Secrets.sha1(info)) else { throw SecretsError.failed }
+          var record = TorrentRecord(hash: hash, addedAt: around.clock.now.seconds)
+          record.info = info
+          record.name = builder.name
+          return (record, try record.readInfo())
+        }
+        var record = made
+        record.tiers = tiers
+        record.webSeeds = webSeeds
+        record.isPaused = body.paused ?? false
+        record.uploadLimit = Self.bound(uploadLimit)
+        record.downloadLimit = Self.bound(downloadLimit)
+        guard !job.isCancelled else { throw TorrentMakerError.cancelled }
+        do {
+          _ = try await torrents.add(record, info: read)
+        } catch Torrents.Failure.exists {
+          // It is what was wanted.
+        }
+        job.finish(.success("/v1/torrents/\(record.hash)"))
+      } catch {
+        job.finish(.failure("\(error)"))
+      }
+    }
+    return try .encode(JobView(job), status: .accepted).with("location", "/v1/jobs/\(job.id)")
+  }
+}
