@@ -47,6 +47,13 @@ import Testing
     #expect(line.hasSuffix("--hostname mail.example.com --smtp 127.0.20.3:2525 --catch"))
   }
 
+  @Test func aTrackerAndAPeerListenAtTheirAddresses() throws {
+    let tracker = try arguments("tracker", .loopback(7)).joined(separator: " ")
+    #expect(tracker.hasSuffix("--http 127.7.30.1:6969 --udp 127.7.30.1:6969"))
+    let peer = try arguments("peer2", .loopback(7)).joined(separator: " ")
+    #expect(peer.hasSuffix("--bittorrent 127.7.30.12:6881"))
+  }
+
   @Test func aContainerOutlivesItsStandardInput() throws {
     let line = try arguments("catch", .containers(Network(10, 77)), supervised: false).joined(separator: " ")
     #expect(line.hasPrefix("--listen 10.77.20.3:8027 "))
@@ -73,7 +80,7 @@ import Testing
 
   @Test func everyHostHasItsRow() throws {
     let lines = try World(DefaultWorld.yaml, file: "", at: .loopback(0)).table.split(separator: "\n")
-    #expect(lines.count == 11)
+    #expect(lines.count == 16)
     #expect(lines[1].hasPrefix("root "))
     #expect(lines[1].contains("DNS 127.0.9.1-13:5300"))
     #expect(lines[1].hasSuffix("http://127.0.0.1:8050"))

@@ -22,14 +22,17 @@ private func small(_ hosts: String) -> String {
     #expect(
       world.hosts.map(\.name) == [
         "root", "tld-generic", "tld-edu", "tld-country", "hosting", "resolver", "registrar", "mail.hamburger.edu",
-        "mail.crepes.fr", "catch",
+        "mail.crepes.fr", "catch", "tracker", "peer1", "peer2", "peer3", "peer4",
       ])
-    #expect(world.hosts.map { world.url(of: $0) }.last == "http://127.0.0.1:8027")
+    #expect(world.hosts.map { world.url(of: $0) }.last == "http://127.0.0.1:8064")
     let root = try #require(world.host(named: "root"))
     #expect(root.addresses.count == 13)
     #expect(root.addresses.last == IPAddress("127.0.9.13"))
     #expect(world.resolver?.role == .resolver(hints: root.addresses))
     #expect(world.ports == Ports(dns: 5300, smtp: 2525, submission: 2587, pop3: 2110))
+    #expect(
+      world.host(named: "peer1")?.role
+        == .peer(PeerHost(tracker: "tracker", shares: [.init(name: "trailer.bin", size: DataSize(octets: 8 << 20))])))
     let hamburger = try #require(world.host(named: "mail.hamburger.edu"))
     #expect(
       hamburger.role
@@ -184,6 +187,17 @@ private func small(_ hosts: String) -> String {
     (
       "  a: { service: nameserver, addresses: 127.0.9.1, rest: 1, zones: { x.com: { records: x } } }",
       "hosts.a.zones.x.com: `servers` is missing"
+    ),
+    (
+      "  a: { service: peer, addresses: 127.0.9.1, rest: 1, tracker: b }", "hosts.a.tracker: no tracker has this name"
+    ),
+    (
+      "  a: { service: peer, addresses: 127.0.9.1, rest: 1, shares: { x: many } }",
+      "hosts.a.shares.x: a size of at most 1GiB was expected"
+    ),
+    (
+      "  a: { service: peer, addresses: 127.0.9.1, rest: 1, shares: { ../x: 1MiB } }",
+      "a file's name is made of letters"
     ),
     (
       "  a: { service: registrar, addresses: 127.0.9.1, rest: 1, tlds: {}, registrants: { b: b@c }, domains: { x.com: b } }",

@@ -105,6 +105,8 @@ struct RunDistribution: ParsableCommand {
   }
 
   func run() throws {
+    // They are read from a descriptor, so that what was started is ended first.
+    SignalWatcher.block([SIGINT, SIGTERM])
     let plan = plan()
     let options = self
     let folder = try folder()
@@ -153,8 +155,9 @@ struct RunDistribution: ParsableCommand {
       try telling { try Files.makeFolder(data) }
       return Files.absolute(data)
     }
-    var name = Array("/tmp/utopia-experiment-XXXXXX".utf8CString)
-    guard unsafe mkdtemp(&name) != nil else { throw Trouble.system("/tmp") }
+    let place = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
+    var name = Array("\(place)/utopia-experiment-XXXXXX".utf8CString)
+    guard unsafe mkdtemp(&name) != nil else { throw Trouble.system(place) }
     return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 

@@ -1,0 +1,89 @@
+"""The textbook's experiment, small: what it prints, writes and leaves behind. How long it takes is told and not tested."""
+import json
+import os
+import signal
+import subprocess
+import xml.etree.ElementTree
+
+import pytest
+from harness import eventually, executable, free_net
+
+
+def experiment(*options, **more):
+    return subprocess.run(
+        [executable("utopia"), "experiment", "distribution", "--net", str(free_net()), *options], capture_output=True, text=True,
+        timeout=180, env=dict(os.environ, no_proxy="*"), **more)
+
+
+def small(tmp_path, *options):
+    done = experiment(
+        "--size", "2MiB", "--server-up", "40Mbps", "--peer-up", "20Mbps", "--peer-down", "40Mbps", "--piece-length", "65536",
+        "--json", str(tmp_path / "result.json"), "--svg", str(tmp_path / "result.svg"), "--data", str(tmp_path / "lab"), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout, json.loads((tmp_path / "result.json").read_text())
+
+
+def test_both_ways_are_measured(tmp_path):
+    said, result = small(tmp_path, "--peers", "1,3")
+    assert [(item["way"], item["peers"]) for item in result["results"]] == [
+        ("client-server", 1), ("peer-to-peer", 1), ("client-server", 3), ("peer-to-peer", 3)]
+    for item in result["results"]:
+        assert len(item["completed_after_seconds"]) == item["peers"]
+        assert item["measured_seconds"] == max(item["completed_after_seconds"])
+    # Three copies left the server, or fewer where the peers gave each other what they had.
+    sent = {item["way"]: item["server_sent_bytes"] for item in result["results"] if item["peers"] == 3}
+    assert sent["client-server"] == 3 * (2 << 20) > sent["peer-to-peer"] >= 2 << 20
+    assert "peer-to-peer" in said and "ratio" in said
+    drawn = xml.etree.ElementTree.parse(tmp_path / "result.svg").getroot()
+    assert len(drawn.findall("{http://www.w3.org/2000/svg}polyline")) == 2
+    # What each peer has is the file itself.
+    sample = (tmp_path / "lab" / "sample").read_bytes()
+    for number in [1, 2, 3]:
+        assert (tmp_path / "lab" / f"run1-peer{number}" / "downloads" / "sample").read_bytes() == sample
+
+
+@pytest.mark.parametrize("options", [
+    ["--free-riders", "2"], ["--churn", "2", "--come-back-elsewhere"], ["--leave-on-complete"]], ids=lambda options: options[0][2:])
+def test_peers_that_behave_otherwise(options, tmp_path):
+    said, result = small(tmp_path, "--peers", "4", "--only", "peer-to-peer", *options)
+    item, = result["results"]
+    riders = item.get("free_riders_completed_after_seconds", [])
+    assert len(item["completed_after_seconds"]) + len(riders) == 4
+    assert len(riders) == (2 if "--free-riders" in options else 0)
+    assert ("free riders after" in said) == bool(riders)
+
+
+def test_interrupted_it_leaves_nothing(tmp_path):
+    net = free_net()
+    process = subprocess.Popen(
+        [executable("utopia"), "experiment", "distribution", "--size", "50MB", "--peers", "3", "--only", "peer-to-peer", "--net",
+         str(net)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=dict(os.environ, TMPDIR=str(tmp_path)))
+
+    def ours():
+        found = []
+        for entry in os.listdir("/proc"):
+            try:
+                command = open(f"/proc/{entry}/cmdline").read() if entry.isdigit() else ""
+            except OSError:
+                continue
+            if f"127.{net}.0.1" in command and "utopia-" in command:
+                found.append(command)
+        return found
+    try:
+        eventually(lambda: len(ours()) == 5)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        assert not ours() and not list(tmp_path.iterdir())
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def test_what_makes_no_sense_is_refused():
+    for options, words in [
+            (["--peers", "0"], "--peers"), (["--size", "many"], "--size"), (["--server-up", "80"], "server-up"),
+            (["--free-riders", "11"], "--free-riders"), (["--net", "0"], "--net"), (["--piece-length", "1000"], "--piece-length")]:
+        done = subprocess.run(
+            [executable("utopia"), "experiment", "distribution", *options], capture_output=True, text=True, timeout=30)
+        assert done.returncode != 0 and words in done.stderr, (options, done.stderr)
