@@ -22,10 +22,30 @@ import TorrentWire
     #expect(world.folder.read("a song.mp3") == Array("la la".utf8))
     #expect(try await put(world, "a%20song.mp3", "other").status == 409)
     #expect(world.folder.read("a song.mp3") == Array("la la".utf8))
+    // However much more of it is on its way.
+    let large = [UInt8](repeating: 0, count: 20 << 20)
+    let again = try await world.ask("PUT", "/v1/files/a%20song.mp3", octets: large, type: "application/octet-stream")
+    #expect(again.status == 409)
     world.folder.makeFolder("album")
     #expect(try await put(world, "album").status == 409)
     // No draft is left.
     #expect(try Folder(world.folder.path).names().count == 2)
+  }
+
+  @Test func twoThatPutOneNameDoNotMixTheirOctets() async throws {
+    let world = try await PeerWorld()
+    let statuses = try await withThrowingTaskGroup(of: Int.self) { group in
+      for octet in UInt8(1)...8 {
+        group.addTask {
+          let octets = [UInt8](repeating: octet, count: 100_000)
+          return try await world.ask("PUT", "/v1/files/x", octets: octets, type: nil).status
+        }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }.sorted()
+    }
+    #expect(statuses == [201] + Array(repeating: 409, count: 7))
+    #expect(Set(world.folder.read("x") ?? []).count == 1 && world.folder.read("x")?.count == 100_000)
+    #expect(try Folder(world.folder.path).names().count == 1)
   }
 
   @Test func whatIsNoNameOfAFileIsRefused() async throws {
