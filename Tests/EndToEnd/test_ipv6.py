@@ -5,7 +5,7 @@ import socket
 import struct
 
 import pytest
-from harness import Service, run
+from harness import Service, eventually, run
 
 
 def free_ports(count):
@@ -28,7 +28,7 @@ def start(tmp_path):
     services = []
 
     def started(name, door, *arguments):
-        service = Service(name, tmp_path / name, f"[::1]:{door}", "--allow-egress", "::1/128", *arguments)
+        service = Service(name, tmp_path / f"{name}-{door}", f"[::1]:{door}", "--allow-egress", "::1/128", *arguments)
         services.append(service)
         return service.start()
 
@@ -115,3 +115,25 @@ def test_tracker(start):
         assert answer[20:] == bytes(15) + b"\1" + (7001).to_bytes(2, "big")
     peers = service.ask("GET", f"/v1/torrents/{hash.hex()}/peers")["items"]
     assert {peer["address"] for peer in peers} == {"127.0.0.1:7001", "[::1]:7001", "127.0.0.1:7002", "[::1]:7003"}
+
+
+def test_peers(start, tmp_path):
+    """A tracker and two peers that know no address but of version 6."""
+    doors, wires = free_ports(3), free_ports(3)
+    start("tracker", doors[0], "--http", f"[::1]:{wires[0]}", "--udp", f"[::1]:{wires[0]}")
+    seeder, leecher = (start("peer", doors[n], "--bittorrent", f"[::1]:{wires[n]}") for n in [1, 2])
+    original = bytes(range(256)) * 8192
+    seeder.ask("PUT", "/v1/files/film.bin", data=original)
+    for scheme in ["udp", "http"]:
+        job = seeder.ask("POST", "/v1/torrents", json={
+            "path": "film.bin", "trackers": [f"{scheme}://[::1]:{wires[0]}/announce"]})
+        path = eventually(lambda: seeder.ask("GET", f"/v1/jobs/{job['id']}"), lambda job: job["done"])["result"]
+        eventually(lambda: seeder.ask("GET", path + "/trackers")["items"], lambda told: told[0]["state"] == "working")
+        leecher.ask("POST", "/v1/torrents", json={"magnet": seeder.ask("GET", path)["magnet"]})
+        eventually(lambda: leecher.ask("GET", path), lambda seen: seen["state"] == "seeding")
+        got = leecher.http.get(f"{leecher.url}{path}/files/0/content", timeout=30)
+        assert got.content == original
+        decisions = leecher.ask("GET", path + "/decisions?limit=1000")["items"]
+        assert {decision["peer"] for decision in decisions if decision["event"] == "peer.connected"} == {f"[::1]:{wires[1]}"}
+        leecher.ask("DELETE", path + "?data=true")
+        seeder.ask("DELETE", path)

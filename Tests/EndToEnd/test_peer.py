@@ -358,3 +358,87 @@ def test_two_torrents_cannot_have_one_place(ours, tmp_path):
     answer = peer.http.post(
         f"{peer.url}/v1/torrents", data=peer.metainfo(one), headers={"Content-Type": "application/x-bittorrent"}, timeout=30)
     assert answer.status_code == 409
+
+
+def test_peers_tell_each_other_of_peers(net, ours, others, tmp_path):
+    """No tracker: each is told of one other, and hears of the rest from that one (BEP 11)."""
+    seeder, middle, leecher = ours(1), ours(2), ours(3)
+    original = content(tmp_path / "film.bin", 8 * MIB)
+    info_hash = seeder.share(original)
+    data = seeder.metainfo(info_hash)
+    seeder.ask("PATCH", "/v1/limits", json={"upload_limit": MIB})
+    for peer in [middle, leecher]:
+        peer.add(data)
+    middle.call(info_hash, seeder.address)
+    eventually(lambda: middle.peers(info_hash))
+    leecher.call(info_hash, middle.address)
+    file = tmp_path / "film.torrent"
+    file.write_bytes(data)
+    address, folder = others.start("libtorrent", file, 1)
+    others.sessions[0].handle.connect_peer((middle.address, 6881))
+    met = eventually(
+        lambda: {decision["peer"] for decision in leecher.decisions(info_hash) if decision["event"] == "peer.connected"},
+        lambda met: any(peer.startswith(seeder.address) for peer in met))
+    assert any(peer.startswith(middle.address) for peer in met), met
+    seeder.ask("PATCH", "/v1/limits", json={"upload_limit": 0})
+    leecher.wait(info_hash)
+    eventually(lambda: is_whole(folder / "film.bin", original))
+    assert digest(leecher.folder / "film.bin") == digest(original)
+
+
+def test_a_private_torrent_stays_with_its_tracker(net, ours, tmp_path):
+    """Whom a peer knows of it does not tell others (BEP 27)."""
+    seeder, middle, leecher = ours(1), ours(2), ours(3)
+    original = content(tmp_path / "film.bin", 4 * MIB)
+    info_hash = seeder.share(original, private=True)
+    data = seeder.metainfo(info_hash)
+    for peer in [middle, leecher]:
+        peer.add(data)
+    leecher.call(info_hash, middle.address)
+    middle.call(info_hash, seeder.address)
+    leecher.wait(info_hash)
+    met = {decision["peer"].split(":")[0] for decision in leecher.decisions(info_hash) if decision["event"] == "peer.connected"}
+    assert met == {middle.address}
+
+
+def test_a_torrent_from_a_url(net, ours, tmp_path):
+    from webseed import serve
+    (tmp_path / "www").mkdir()
+    original = content(tmp_path / "a" / "film.bin", MIB)
+    (tmp_path / "www" / "film.torrent").write_bytes(torrent(original))
+    peer = ours(1)
+    with serve(net.at("70.1"), tmp_path / "www") as url:
+        added = peer.ask("POST", "/v1/torrents", json={"url": url + "/film.torrent", "paused": True})
+        assert (added["name"], added["length"], added["state"]) == ("film.bin", MIB, "paused")
+        answer = peer.http.post(f"{peer.url}/v1/torrents", json={"url": url + "/none.torrent"}, timeout=30)
+        assert answer.status_code == 422 and "404" in answer.json()["detail"]
+
+
+def test_tracker_and_peers_are_killed_in_mid_swarm(net, tracker, ours, others, tmp_path):
+    """Nothing that was whole is fetched again, and all come to the end of it."""
+    seeder, first, second = ours(1), ours(2), ours(3)
+    original = content(tmp_path / "film.bin", 16 * MIB)
+    info_hash = seeder.share(original, trackers=[announce_url(net)], upload_limit=3 * MIB)
+    data = seeder.metainfo(info_hash)
+    file = tmp_path / "film.torrent"
+    file.write_bytes(data)
+    _, folder = others.start("libtorrent", file, 1)
+    for peer in [first, second]:
+        peer.add(data)
+    eventually(lambda: first.torrent(info_hash).get("pieces_here", 0), lambda held: 8 <= held)
+    tracker.kill()
+    first.kill()
+    first.start()
+    tracker.start()
+    held = eventually(lambda: first.torrent(info_hash), lambda seen: seen["state"] != "checking")["pieces_here"]
+    assert held >= 8
+    seeder.kill()
+    seeder.start()
+    seeder.ask("PATCH", f"/v1/torrents/{info_hash}", json={"upload_limit": 0})
+    for peer in [first, second]:
+        peer.wait(info_hash)
+        assert digest(peer.folder / "film.bin") == digest(original)
+    fetched = [decision for decision in first.decisions(info_hash) if decision["event"] == "piece.finished"]
+    assert len(fetched) <= 64 - held
+    eventually(lambda: seeder.call(info_hash, net.at("60.1")) or is_whole(folder / "film.bin", original))
+    eventually(lambda: tracker.ask("GET", f"/v1/torrents/{info_hash}"), lambda seen: seen["seeders"] >= 3)
