@@ -102,7 +102,8 @@ def compose(engine, base):
     executables = ROOT / "dist" / "bin"
     shutil.rmtree(executables, ignore_errors=True)
     executables.mkdir(parents=True)
-    for name in ["utopia", "utopia-mail", "utopia-nameserver", "utopia-resolver", "utopia-registrar", "utopia-tracker"]:
+    for name in ["utopia", "utopia-mail", "utopia-nameserver", "utopia-resolver", "utopia-registrar", "utopia-tracker",
+                 "utopia-peer"]:
         built = ROOT / ".build" / "release" / name
         assert built.exists(), f"{built} is missing: run make build"
         subprocess.run(["strip", "-o", executables / name, built], check=True)

@@ -442,3 +442,21 @@ def test_tracker_and_peers_are_killed_in_mid_swarm(net, tracker, ours, others, t
     assert len(fetched) <= 64 - held
     eventually(lambda: seeder.call(info_hash, net.at("60.1")) or is_whole(folder / "film.bin", original))
     eventually(lambda: tracker.ask("GET", f"/v1/torrents/{info_hash}"), lambda seen: seen["seeders"] >= 3)
+
+
+def test_a_reset_takes_all_back(net, ours, tmp_path):
+    peer = ours(1, "--upload-limit", str(MIB))
+    info_hash = peer.share(content(tmp_path / "film.bin", MIB))
+    peer.ask("PUT", "/v1/files/notes.txt", data=b"not shared")
+    peer.ask("PATCH", "/v1/limits", json={"upload_limit": 2 * MIB, "download_limit": 4096})
+    # One is being made meanwhile: it must not come afterwards.
+    peer.ask("PUT", "/v1/files/long.bin", data=bytes(64 * MIB))
+    job = peer.ask("POST", "/v1/torrents", json={"path": "long.bin"})
+    peer.ask("POST", "/v1/reset")
+    assert peer.ask("GET", "/v1/torrents")["items"] == []
+    assert peer.ask("GET", "/v1/limits") == {"upload_limit": MIB, "download_limit": 0}
+    for gone in [f"/v1/torrents/{info_hash}", f"/v1/jobs/{job['id']}"]:
+        assert peer.http.get(peer.url + gone, timeout=30).status_code == 404
+    assert list(peer.folder.iterdir()) == []
+    assert peer.share(tmp_path / "film.bin") == info_hash
+    assert len(peer.ask("GET", "/v1/torrents")["items"]) == 1

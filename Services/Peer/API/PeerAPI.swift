@@ -14,46 +14,30 @@ struct PeerAPI: Sendable {
   let requireAdmin: @Sendable (Request) throws -> Void
 
   func addRoutes(to router: Router) {
-    func on(
-      _ method: HTTPWire.Method, _ pattern: String, _ handler: @escaping Router.AsyncHandler,
-      query names: [String] = []
-    ) {
-      let requireAdmin = requireAdmin
-      router.on(method, pattern) { request async throws in
-        try requireAdmin(request)
-        try request.requireQuery(of: names)
-        do {
-          return try await handler(request)
-        } catch let error as DiskError {
-          throw Problem(error)
-        } catch IOError.overloaded {
-          throw Problem(503, "The disk has more to do than it can; try again.")
-        }
-      }
-    }
-    on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor"])
-    on(.post, "/v1/torrents", addTorrent)
-    on(.get, "/v1/torrents/{info_hash}", getTorrent)
-    on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
-    on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])
-    on(.get, "/v1/torrents/{info_hash}/metainfo", getMetainfo)
-    on(.get, "/v1/torrents/{info_hash}/pieces", getPieces, query: ["limit", "cursor"])
-    on(.get, "/v1/torrents/{info_hash}/decisions", listDecisions, query: ["limit", "cursor"])
-    on(.get, "/v1/torrents/{info_hash}/files", listFiles, query: ["limit", "cursor"])
-    on(.get, "/v1/torrents/{info_hash}/files/{file}", getFile)
-    on(.patch, "/v1/torrents/{info_hash}/files/{file}", changeFile)
-    on(.get, "/v1/torrents/{info_hash}/files/{file}/content", getContent)
-    on(.get, "/v1/torrents/{info_hash}/peers", listPeers)
-    on(.post, "/v1/torrents/{info_hash}/peers", addPeer)
-    on(.get, "/v1/torrents/{info_hash}/trackers", listTrackers)
-    on(.post, "/v1/torrents/{info_hash}/announce", announce)
+    let admin = AdminRoutes(of: router, requireAdmin: requireAdmin)
+    admin.on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor"])
+    admin.on(.post, "/v1/torrents", addTorrent)
+    admin.on(.get, "/v1/torrents/{info_hash}", getTorrent)
+    admin.on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
+    admin.on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])
+    admin.on(.get, "/v1/torrents/{info_hash}/metainfo", getMetainfo)
+    admin.on(.get, "/v1/torrents/{info_hash}/pieces", getPieces, query: ["limit", "cursor"])
+    admin.on(.get, "/v1/torrents/{info_hash}/decisions", listDecisions, query: ["limit", "cursor"])
+    admin.on(.get, "/v1/torrents/{info_hash}/files", listFiles, query: ["limit", "cursor"])
+    admin.on(.get, "/v1/torrents/{info_hash}/files/{file}", getFile)
+    admin.on(.patch, "/v1/torrents/{info_hash}/files/{file}", changeFile)
+    admin.on(.get, "/v1/torrents/{info_hash}/files/{file}/content", getContent)
+    admin.on(.get, "/v1/torrents/{info_hash}/peers", listPeers)
+    admin.on(.post, "/v1/torrents/{info_hash}/peers", addPeer)
+    admin.on(.get, "/v1/torrents/{info_hash}/trackers", listTrackers)
+    admin.on(.post, "/v1/torrents/{info_hash}/announce", announce)
 
-    on(.put, "/v1/files/{name}", putFile)
-    on(.get, "/v1/jobs/{job}", getJob)
-    on(.get, "/v1/limits", getLimits)
-    on(.patch, "/v1/limits", changeLimits)
-    on(.get, "/v1/totals", getTotals)
-    on(.get, "/v1/events", listenToEvents)
+    admin.on(.put, "/v1/files/{name}", putFile)
+    admin.on(.get, "/v1/jobs/{job}", getJob)
+    admin.on(.get, "/v1/limits", getLimits)
+    admin.on(.patch, "/v1/limits", changeLimits)
+    admin.on(.get, "/v1/totals", getTotals)
+    admin.on(.get, "/v1/events", listenToEvents)
   }
 }
 

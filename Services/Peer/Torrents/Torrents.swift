@@ -106,7 +106,8 @@ actor Torrents {
   }
 
   func removeAll() async throws {
-    for hash in torrents.keys {
+    // One that comes meanwhile goes too.
+    while let hash = torrents.keys.first {
       // Somebody else may be removing it.
       do { try await remove(hash, withData: true) } catch Failure.noSuchTorrent {}
     }

@@ -19,34 +19,24 @@ struct TrackerAPI: Sendable {
   let requireAdmin: @Sendable (Request) throws -> Void
 
   func addRoutes(to router: Router) {
-    func on(
-      _ method: HTTPWire.Method, _ pattern: String, _ handler: @escaping Router.AsyncHandler,
-      query names: [String] = []
-    ) {
-      let requireAdmin = requireAdmin
-      router.on(method, pattern) { request async throws in
-        try requireAdmin(request)
-        try request.requireQuery(of: names)
-        return try await handler(request)
-      }
-    }
-    on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor", "sort"])
-    on(.post, "/v1/torrents", addTorrent)
-    on(.get, "/v1/torrents/{info_hash}", getTorrent)
-    on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
-    on(.delete, "/v1/torrents/{info_hash}", deleteTorrent)
-    on(.get, "/v1/torrents/{info_hash}/peers", listPeers, query: ["limit", "cursor"])
-    on(.get, "/v1/totals", getTotals)
-    on(.get, "/v1/events", listenToEvents)
+    let admin = AdminRoutes(of: router, requireAdmin: requireAdmin)
+    admin.on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor", "sort"])
+    admin.on(.post, "/v1/torrents", addTorrent)
+    admin.on(.get, "/v1/torrents/{info_hash}", getTorrent)
+    admin.on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
+    admin.on(.delete, "/v1/torrents/{info_hash}", deleteTorrent)
+    admin.on(.get, "/v1/torrents/{info_hash}/peers", listPeers, query: ["limit", "cursor"])
+    admin.on(.get, "/v1/totals", getTotals)
+    admin.on(.get, "/v1/events", listenToEvents)
 
-    on(.get, "/v1/users", listUsers, query: ["limit", "cursor"])
-    on(.post, "/v1/users", addUser)
-    on(.get, "/v1/users/{user}", getUser)
-    on(.delete, "/v1/users/{user}", deleteUser)
-    on(.get, "/v1/users/{user}/keys", listKeys)
-    on(.post, "/v1/users/{user}/keys", addKey)
-    on(.patch, "/v1/users/{user}/keys/{key}", changeKey)
-    on(.delete, "/v1/users/{user}/keys/{key}", deleteKey)
+    admin.on(.get, "/v1/users", listUsers, query: ["limit", "cursor"])
+    admin.on(.post, "/v1/users", addUser)
+    admin.on(.get, "/v1/users/{user}", getUser)
+    admin.on(.delete, "/v1/users/{user}", deleteUser)
+    admin.on(.get, "/v1/users/{user}/keys", listKeys)
+    admin.on(.post, "/v1/users/{user}/keys", addKey)
+    admin.on(.patch, "/v1/users/{user}/keys/{key}", changeKey)
+    admin.on(.delete, "/v1/users/{user}/keys/{key}", deleteKey)
   }
 
   func getTotals(_ request: Request) async throws -> Response {

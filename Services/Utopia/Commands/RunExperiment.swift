@@ -27,19 +27,19 @@ struct RunDistribution: ParsableCommand {
     case curve
   }
 
-  @Option(help: "Size of the file, such as 64MiB.")
+  @Option(help: "Size of the file, such as 64MiB, 1GB or 500kB.")
   var size = DataSize(octets: 64 << 20)
 
   @Option(help: "How many peers; several with commas: 1,5,10.")
   var peers = "10"
 
-  @Option(help: "What the server can give.")
+  @Option(help: "What the server can give, such as 80Mbps, 500kbps or 1Gbps.")
   var serverUp = DataRate(bitsPerSecond: 80e6)
 
-  @Option(help: "What each peer can give.")
+  @Option(help: "What each peer can give, in the same units.")
   var peerUp = DataRate(bitsPerSecond: 8e6)
 
-  @Option(help: "What each peer can take.")
+  @Option(help: "What each peer can take, in the same units.")
   var peerDown = DataRate(bitsPerSecond: 20e6)
 
   @Option(help: "The slides' numbers in place of those: example (10 peers) or curve (1 to 35), scaled down by --scale.")

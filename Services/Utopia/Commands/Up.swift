@@ -88,6 +88,13 @@ struct Up: ParsableCommand {
     if let resolver = world.resolver {
       hints.add("Look up a name:", "dig @\(resolver.address) -p \(world.ports.dns) gaia.cs.umass.edu")
     }
+    if let tracker = world.tracker {
+      hints.add("Announce a torrent:", "http://\(tracker.address):\(world.ports.tracker)/announce")
+    }
+    if let sharer = world.sharer {
+      hints.add(
+        "Get a magnet link:", "curl -H \"Authorization: Bearer TOKEN\" \(world.url(of: sharer))/v1/torrents")
+    }
     hints.add("See the whole story:", "utopia tour\(options)")
     hints.add("Stop:", detached ? "utopia down\(options)" : "Ctrl-C")
     return hints.text

@@ -44,9 +44,8 @@ struct SwarmStory: Sendable {
   }
 
   private func whoGave(_ hash: String) async throws(Trouble) {
-    stage.tell("\n  From whom each of them got its pieces:")
-    var names: [String: String] = [:]
-    for name in ["peer1"] + Self.newcomers { names["\(try stage.host(name).address)"] = name }
+    stage.tell("\n  From whom each of them got its pieces; one that several gave counts for each of them:")
+    let names = try names()
     var table = Table(["  PEER"] + (["peer1"] + Self.newcomers).map { "FROM \($0)" })
     for name in Self.newcomers {
       var counts: [String: Int] = [:]
@@ -63,12 +62,20 @@ struct SwarmStory: Sendable {
     stage.tell(table.text.split(separator: "\n").joined(separator: "\n"))
   }
 
+  /// The peers by their addresses.
+  private func names() throws(Trouble) -> [String: String] {
+    var names: [String: String] = [:]
+    for name in ["peer1"] + Self.newcomers { names["\(try stage.host(name).address)"] = name }
+    return names
+  }
+
   /// The first of each kind of decision.
   private func why(_ hash: String) async throws(Trouble) {
     stage.tell("\n  Each decision has its reason. Of each kind the first, at peer2:")
     let path = "/v1/torrents/\(hash)/decisions"
     stage.tell("  $ curl -H \"$TOKEN\" '\(try stage.door("peer2").url)\(path)'")
     var told: Set<String> = []
+    let names = try names()
     for decision in try await stage.door("peer2").items(path) {
       guard let reason = decision["reason"]?.string, let event = decision["event"]?.string,
         event != "peer.disconnected", told.insert(event + reason).inserted
@@ -77,7 +84,9 @@ struct SwarmStory: Sendable {
       for key in ["event", "peer", "piece", "reason", "availability", "equals", "rate", "lowest"] {
         shown[key] = decision[key]
       }
-      stage.tell("  \(JSON.object(shown).text)")
+      // Who has called is seen at a port that it calls from.
+      let peer = decision["peer"]?.string.flatMap { $0.split(separator: ":").first }.flatMap { names[String($0)] }
+      stage.tell("  \(JSON.object(shown).text)" + (peer.map { "  (\($0))" } ?? ""))
     }
   }
 }

@@ -16,6 +16,16 @@ struct World: Equatable, Sendable {
     hosts.first { if case .resolver = $0.role { true } else { false } }
   }
 
+  /// The host that tells peers of each other, where the world has one.
+  var tracker: Host? {
+    hosts.first { if case .tracker = $0.role { true } else { false } }
+  }
+
+  /// The first peer that shares something, where the world has one.
+  var sharer: Host? {
+    hosts.first { if case .peer(let peer) = $0.role { !peer.shares.isEmpty } else { false } }
+  }
+
   /// The host where domains are registered, where the world has one.
   var registrar: Host? {
     hosts.first { if case .registrar = $0.role { true } else { false } }
