@@ -12,7 +12,7 @@ struct Choker {
     var isSnubbed: Bool
     /// Octets a second: what it gives, or, where all is here, what it takes.
     var rate: Double
-    /// Octets that it gave in all.
+    /// Octets that it gave, unless that is long ago.
     var given: UInt64 = 0
   }
 
@@ -80,10 +80,9 @@ struct Choker {
     for peer in best { reasons[peer.number] = isSeeding ? .takes(rate: Int(peer.rate)) : .gives(rate: Int(peer.rate)) }
     if let optimistic { reasons[optimistic] = .optimistic }
     // Where fewer give than there are slots, those who gave before come first, and then the next ones have their turn sooner.
-    let earlier = candidates.filter {
-      !isSeeding && $0.isInterested && !$0.isSnubbed && $0.given > 0 && reasons[$0.number] == nil
-    }.sorted { ($0.given, $1.number) > ($1.given, $0.number) }
-    for peer in earlier where reasons.count < slots { reasons[peer.number] = .gave(octets: peer.given) }
+    for peer in givers(candidates, isSeeding) where reasons.count < slots && reasons[peer.number] == nil {
+      reasons[peer.number] = .gave(octets: peer.given)
+    }
     for peer in rotation where reasons.count < slots && reasons[peer] == nil && known[peer]?.isInterested == true {
       reasons[peer] = .optimistic
     }
@@ -94,6 +93,35 @@ struct Choker {
       }
       guard !peer.isChoked else { return nil }
       return Decision(peer: peer.number, unchokes: false, reason: why(peer, lowest))
+    }
+  }
+
+  /// Between two rounds: who wants nothing leaves its place, and others take those that are free. Nobody else loses one.
+  mutating func fill(_ candidates: [Candidate], isSeeding: Bool) -> [Decision] {
+    var decisions = candidates.filter { !$0.isChoked && !$0.isInterested }.map {
+      Decision(peer: $0.number, unchokes: false, reason: slots == 0 ? .freeRiding : .notInterested)
+    }
+    var free = slots - candidates.count { !$0.isChoked && $0.isInterested }
+    guard free > 0 else { return decisions }
+    let known = Dictionary(uniqueKeysWithValues: candidates.map { ($0.number, $0) })
+    if optimistic == nil { turn(known) }
+    var taken: Set<PeerNumber> = []
+    func take(_ peer: Candidate, _ reason: Reason) {
+      guard free > 0, peer.isChoked, peer.isInterested, taken.insert(peer.number).inserted else { return }
+      free -= 1
+      decisions.append(Decision(peer: peer.number, unchokes: true, reason: reason))
+    }
+    if let optimistic, let peer = known[optimistic] { take(peer, .optimistic) }
+    for peer in givers(candidates, isSeeding) { take(peer, .gave(octets: peer.given)) }
+    for peer in rotation.compactMap({ known[$0] }) { take(peer, .optimistic) }
+    return decisions
+  }
+
+  /// Those who gave before, most first.
+  private func givers(_ candidates: [Candidate], _ isSeeding: Bool) -> [Candidate] {
+    guard !isSeeding else { return [] }
+    return candidates.filter { $0.isInterested && !$0.isSnubbed && $0.given > 0 }.sorted {
+      ($0.given, $1.number) > ($1.given, $0.number)
     }
   }
 

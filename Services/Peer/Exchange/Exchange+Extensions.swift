@@ -58,15 +58,16 @@ extension Exchange {
   private static let metadataFactor = 4
 
   func askForMetadata(of peer: PeerState, at now: Instant) {
-    guard info == nil, let id = peer.metadataID, let size = peer.metadataSize, metadata.asks(peer.number) else {
-      return
-    }
+    guard info == nil, let id = peer.metadataID, let size = peer.metadataSize, metadata.mayHave(size),
+      metadata.asks(peer.number)
+    else { return }
     // A size that nobody claims any more keeps nobody from another.
     if let believed = metadata.size, believed != size, !metadata.isChecking,
       !peers.values.contains(where: { $0.metadataSize == believed })
     {
       forgetMetadata()
     }
+    if metadata.size == nil { metadataSince = now }
     metadata.learn(size)
     guard metadata.size == size else { return }
     if peer.metadataAsked.isEmpty { peer.metadataAskedAt = now }
@@ -90,6 +91,14 @@ extension Exchange {
   func giveUpOnMetadata(of peer: PeerState, at now: Instant) {
     guard !peer.metadataAsked.isEmpty, now.since(peer.metadataAskedAt) > Self.snubTime else { return }
     noMetadata(of: peer)
+  }
+
+  /// A size is believed for a bounded time, where others claim others: one part a minute would be no silence.
+  func giveUpOnSize(at now: Instant) {
+    guard let since = metadataSince, now.since(since) > metadata.patience else { return }
+    guard metadata.turn(among: Set(peers.values.compactMap(\.metadataSize))) else { return }
+    for peer in inOrder { peer.metadataAsked = [] }
+    for peer in inOrder { askForMetadata(of: peer, at: now) }
   }
 
   private func forgetMetadata() {
@@ -132,7 +141,7 @@ extension Exchange {
   func metadataIsBad(at now: Instant) {
     let liar = metadata.refuse()
     for peer in peers.values { peer.metadataAsked = [] }
-    if let liar, let peer = peers[liar] { ban(peer.address.ip, at: now) }
+    if let liar, let address = origins[liar] { ban(address, at: now) }
     for peer in inOrder { askForMetadata(of: peer, at: now) }
   }
 

@@ -3,8 +3,20 @@ import TorrentWire
 
 /// What peers say (BEP 3, 6, 10).
 extension Exchange {
+  /// All that came together from a peer.
+  func received(_ messages: [PeerMessage], from number: PeerNumber, at now: Instant) {
+    for message in messages {
+      guard let peer = peers[number] else { break }
+      hear(message, peer, at: now)
+    }
+    settle(at: now)
+  }
+
   func received(_ message: PeerMessage, from number: PeerNumber, at now: Instant) {
-    guard let peer = peers[number] else { return }
+    received([message], from: number, at: now)
+  }
+
+  private func hear(_ message: PeerMessage, _ peer: PeerState, at now: Instant) {
     peer.lastHeardAt = now
     switch message {
     case .keepAlive, .port, .suggest, .unknown: break
@@ -29,6 +41,7 @@ extension Exchange {
         peer.claims.everything()
         return
       }
+      guard !peer.pieces.isFull else { return }
       hasPieces(Bitfield(pieceCount: picker.pieceCount, isFull: true), peer, at: now)
     case .haveNone:
       guard peer.knowsFast else { return close(peer, .outOfTurn("have none"), at: now) }
@@ -42,51 +55,60 @@ extension Exchange {
       peer.forget(block)
       peer.allowsUs.remove(block.piece)
       // What one gives back, another may give; the same one would be asked in vain until some time has gone.
-      if picker.release(block, from: number) {
-        askEverybody(but: peer, at: now)
+      if picker.release(block, from: peer.number) {
+        asksAll = true
+        sparing.insert(peer.number)
       } else if !picker.lacks(block) {
-        ask(peer, at: now)
+        asking.insert(peer.number)
       }
     case .allowedFast(let piece):
       guard peer.knowsFast else { return close(peer, .outOfTurn("allowed fast"), at: now) }
-      guard peer.allowsUs.count < Self.allowedLimit else { return }
-      peer.allowsUs.insert(piece)
-      ask(peer, at: now)
+      guard peer.allowsUs.count < Self.allowedLimit, peer.allowsUs.insert(piece).inserted else { return }
+      asking.insert(peer.number)
     case .extended(let id, let payload): extended(id, payload, peer, at: now)
     }
   }
 
   /// Pieces that a peer may allow, at most.
-  private static let allowedLimit = 1000
+  private static let allowedLimit = 100
 
   // MARK: What it does with us
 
   private func chokedUs(_ peer: PeerState, at now: Instant) {
-    guard !peer.chokesUs else { return }
+    guard !peer.chokesUs, flips(peer, at: now) else { return }
     peer.chokesUs = true
     tell(.chokedUs(peer.address))
     // With the Fast extension each request is answered all the same (BEP 6).
     if peer.knowsFast { return picker.forgetSole(peer.number) }
     releaseAll(of: peer)
     peer.forgetAll()
-    askEverybody(at: now)
+    asksAll = true
   }
+
+  /// Whether a peer may change its mind once more: who does so hundreds of times between two rounds wants to keep us busy.
+  private func flips(_ peer: PeerState, at now: Instant) -> Bool {
+    peer.flips += 1
+    if peer.flips > Self.flipLimit { close(peer, .outOfTurn("the same thing again and again"), at: now) }
+    return peer.flips <= Self.flipLimit
+  }
+
+  private static let flipLimit = 500
 
   private func unchokedUs(_ peer: PeerState, at now: Instant) {
     guard peer.chokesUs else { return }
     peer.chokesUs = false
+    peer.pipeline.restart()
     // It has a minute from now.
     peer.lastBlockAt = now
     tell(.unchokedUs(peer.address))
-    ask(peer, at: now)
+    asking.insert(peer.number)
   }
 
   private func interest(_ peer: PeerState, _ isInterested: Bool, at now: Instant) {
-    guard peer.wantsOurs != isInterested else { return }
+    guard peer.wantsOurs != isInterested, flips(peer, at: now) else { return }
     peer.wantsOurs = isInterested
     tell(isInterested ? .wantsOurs(peer.address) : .wantsNothing(peer.address))
-    // A place that is free waits for no round.
-    rechoke(isNewTurn: false, at: now)
+    fillsPlaces = true
   }
 
   // MARK: What it has
@@ -99,8 +121,9 @@ extension Exchange {
     guard piece < picker.pieceCount, !peer.pieces[piece] else { return }
     picker.add(piece, to: &peer.pieces)
     if picker.isMissing(piece) { peer.useful += 1 }
+    peer.hasNothingSince = nil
     weigh(peer, at: now)
-    ask(peer, at: now)
+    asking.insert(peer.number)
   }
 
   func hasPieces(_ pieces: Bitfield, _ peer: PeerState, at now: Instant) {
@@ -108,13 +131,12 @@ extension Exchange {
     picker.add(pieces)
     peer.pieces = pieces
     peer.useful = useful(pieces)
+    peer.hasNothingSince = nil
     weigh(peer, at: now)
-    ask(peer, at: now)
+    asking.insert(peer.number)
   }
 
-  func useful(_ pieces: Bitfield) -> Int {
-    (0..<picker.pieceCount).reduce(0) { $0 + (pieces[$1] && picker.isMissing($1) ? 1 : 0) }
-  }
+  func useful(_ pieces: Bitfield) -> Int { pieces.count(lackedBy: picker.have, among: picker.wanted) }
 
   /// Tells the peer whether it has something for us; where nobody has anything for the other, the connection serves nobody.
   func weigh(_ peer: PeerState, at now: Instant) {

@@ -4,9 +4,9 @@ import TorrentWire
 
 /// Asking for blocks, and what becomes of them.
 extension Exchange {
-  func askEverybody(but one: PeerState? = nil, at now: Instant) {
+  func askEverybody(but spared: Set<PeerNumber> = [], at now: Instant) {
     guard info != nil, !picker.isComplete else { return }
-    for peer in inOrder where peer !== one { ask(peer, at: now) }
+    for peer in inOrder where !spared.contains(peer.number) { ask(peer, at: now) }
     for seed in webSeeds.sorted() where !restingSeeds.contains(seed) { askWebSeed(seed) }
   }
 
@@ -14,14 +14,19 @@ extension Exchange {
   func ask(_ peer: PeerState, at now: Instant) {
     guard peer.useful > 0, info != nil else { return }
     guard !peer.chokesUs || !peer.allowsUs.isEmpty else { return }
-    let rate = peer.received.rate(at: now)
     // One block at a time finds out whether a peer that snubbed us does so still.
-    let depth = peer.isSnubbed ? 1 : peer.pipeline.depth(rate: rate, limit: peer.requestLimit)
+    let depth = peer.isSnubbed ? 1 : peer.pipeline.depth(limit: peer.requestLimit)
     let room = depth - peer.asked.count
     // Few calls with many blocks, not many with one.
     guard room > 0, room >= depth / 4 || peer.asked.isEmpty else { return }
-    var picks = picker.pick(
-      room, for: peer.number, having: peer.pieces, allowed: peer.chokesUs ? peer.allowsUs : nil, using: &random)
+    var picks: [PiecePicker.Pick] = []
+    // Nothing has become free since it was last found that there is nothing.
+    if peer.chokesUs || peer.hasNothingSince != picker.changes {
+      if peer.chokesUs { peer.allowsUs = peer.allowsUs.filter { picker.isMissing($0) } }
+      picks = picker.pick(
+        room, for: peer.number, having: peer.pieces, allowed: peer.chokesUs ? peer.allowsUs : nil, using: &random)
+      if !peer.chokesUs { peer.hasNothingSince = picks.isEmpty ? picker.changes : nil }
+    }
     // Who has nothing to do helps with what others are slow to give.
     if picks.isEmpty, peer.asked.isEmpty, !peer.chokesUs {
       picks = picker.pickAgain(for: peer.number, having: peer.pieces, using: &random).map { [$0] } ?? []
@@ -51,7 +56,7 @@ extension Exchange {
       peer.lastBlockAt = now
       peer.isSnubbed = false
     }
-    if let askedAt { peer.pipeline.blockTook(now.since(askedAt)) }
+    if let askedAt { peer.pipeline.blockCame(after: now.since(askedAt)) }
     downloaded += UInt64(content.count)
     switch arrival {
     case .unwanted: wasted += UInt64(content.count)
@@ -60,7 +65,7 @@ extension Exchange {
       cancel(block, others, at: now)
       actions.append(.store(piece: block.piece, picker.blocks(of: block.piece)))
     }
-    ask(peer, at: now)
+    asking.insert(peer.number)
   }
 
   private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
@@ -109,7 +114,8 @@ extension Exchange {
 
   private func blame(_ culprit: PeerNumber, at now: Instant) {
     if webSeeds.remove(culprit) != nil { return }
-    if let peer = peers[culprit] { ban(peer.address.ip, at: now) }
+    // It may have gone before it was seen what it gave.
+    if let address = origins[culprit] { ban(address, at: now) }
   }
 
   private func complete(at now: Instant) {

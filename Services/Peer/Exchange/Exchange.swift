@@ -38,6 +38,10 @@ final class Exchange {
   var metadata = MetadataAssembly()
   var actions: [ExchangeAction] = []
   var random: Chance
+  private(set) var origins: [PeerNumber: IPAddress] = [:]
+  /// Since when each piece that came out bad is asked of one peer alone, and since when the info dictionary of one size is.
+  private var solesSince: [Int: Instant] = [:]
+  var metadataSince: Instant?
   private var lastNumber: PeerNumber = 0
   private var round = 0
   private var nextRoundAt: Instant
@@ -97,6 +101,30 @@ final class Exchange {
     actions.append(.send(peer.number, message))
   }
 
+  // MARK: What is done once, however much came together
+
+  /// Who is to be asked for more, or all of them, but for these; and whether a place is free for somebody.
+  var asking: Set<PeerNumber> = []
+  var asksAll = false
+  var sparing: Set<PeerNumber> = []
+  var fillsPlaces = false
+
+  /// Does what the messages of a batch call for: thousands of them may lie in one read, and each would have all peers looked at.
+  func settle(at now: Instant) {
+    if fillsPlaces {
+      fillsPlaces = false
+      fillPlaces(at: now)
+    }
+    if asksAll {
+      askEverybody(but: sparing, at: now)
+    } else {
+      for number in asking.sorted() where !sparing.contains(number) {
+        if let peer = peers[number] { ask(peer, at: now) }
+      }
+    }
+    (asking, asksAll, sparing) = ([], false, [])
+  }
+
   func tell(_ event: ExchangeEvent) { actions.append(.tell(event)) }
 
   func close(_ peer: PeerState, _ end: PeerEnd, at now: Instant) {
@@ -127,6 +155,7 @@ final class Exchange {
     peers[number] = peer
     inOrder.append(peer)
     choker.add(number, using: &random)
+    remember(number, address.ip)
     tell(.connected(address, isOutgoing: isOutgoing))
     greet(peer, at: now)
     return .success(number)
@@ -179,9 +208,17 @@ final class Exchange {
     noMetadata(of: peer)
     choker.remove(peer.number)
     tell(.disconnected(peer.address, end))
-    if !peer.isChoked { rechoke(isNewTurn: false, at: now) }
+    if !peer.isChoked { fillPlaces(at: now) }
     askEverybody(at: now)
   }
+
+  /// Where a peer came from, also when it has gone: it may turn out later what it gave.
+  private func remember(_ number: PeerNumber, _ address: IPAddress) {
+    origins[number] = address
+    origins[number - Self.originLimit] = nil
+  }
+
+  private static let originLimit = 2000
 
   func releaseAll(of peer: PeerState) {
     for block in peer.askedInOrder { picker.release(block, from: peer.number) }
@@ -206,16 +243,39 @@ final class Exchange {
       if now.since(peer.lastSpokenAt) > Self.speakTime { say(.keepAlive, to: peer, at: now) }
       giveUpOnSlow(peer, at: now)
       if peer.nextExchangeAt <= now { exchangePeers(with: peer, at: now) }
+      peer.pipeline.second()
       giveUpOnMetadata(of: peer, at: now)
       if info == nil { askForMetadata(of: peer, at: now) }
     }
     if nextRoundAt <= now {
       nextRoundAt = now + .seconds(Choker.roundSeconds)
       round += 1
-      rechoke(isNewTurn: round % Choker.optimisticRounds == 0, at: now)
+      for peer in inOrder { peer.flips = 0 }
+      let isNewTurn = round % Choker.optimisticRounds == 0
+      if isNewTurn { picker.forgive() }
+      rechoke(isNewTurn: isNewTurn, at: now)
     }
+    giveUpOnSoles(at: now)
+    if info == nil { giveUpOnSize(at: now) }
     askEverybody(at: now)
   }
+
+  /// Who is asked alone for a piece has a bounded time for all of it: one block a minute would be no silence.
+  private func giveUpOnSoles(at now: Instant) {
+    let soles = picker.solePieces
+    solesSince = solesSince.filter { soles.contains($0.key) }
+    for piece in soles {
+      let since = solesSince[piece] ?? now
+      solesSince[piece] = since
+      guard now.since(since) > Self.soleTime + .seconds(picker.length(of: piece) / Self.soleRate) else { continue }
+      solesSince[piece] = nil
+      picker.forgetSole(of: piece)
+    }
+  }
+
+  private static let soleTime = Duration.seconds(20)
+  /// Octets a second.
+  private static let soleRate = 65_536
 
   /// What a snubbing peer was asked for, others may give.
   private func giveUpOnSlow(_ peer: PeerState, at now: Instant) {
@@ -231,16 +291,31 @@ final class Exchange {
 
   func rechoke(isNewTurn: Bool, at now: Instant) {
     let isSeeding = isComplete
-    var candidates: [Choker.Candidate] = []
-    for peer in inOrder {
+    let candidates = candidates(isSeeding, at: now)
+    follow(choker.decide(candidates, isSeeding: isSeeding, isNewTurn: isNewTurn), at: now)
+  }
+
+  /// A place that is free waits for no round.
+  func fillPlaces(at now: Instant) {
+    let isSeeding = isComplete
+    follow(choker.fill(candidates(isSeeding, at: now), isSeeding: isSeeding), at: now)
+  }
+
+  private func candidates(_ isSeeding: Bool, at now: Instant) -> [Choker.Candidate] {
+    inOrder.map { peer in
       let rates = peer.rates(at: now)
-      candidates.append(
-        Choker.Candidate(
-          number: peer.number, isInterested: peer.wantsOurs, isChoked: peer.isChoked,
-          isSnubbed: peer.isSnubbed && !isSeeding, rate: isSeeding ? rates.sent : rates.received,
-          given: peer.received.total))
+      return Choker.Candidate(
+        number: peer.number, isInterested: peer.wantsOurs, isChoked: peer.isChoked,
+        isSnubbed: peer.isSnubbed && !isSeeding, rate: isSeeding ? rates.sent : rates.received,
+        given: now.since(peer.lastBlockAt) < Self.thanksTime ? peer.received.total : 0)
     }
-    for decision in choker.decide(candidates, isSeeding: isSeeding, isNewTurn: isNewTurn) {
+  }
+
+  /// For so long what a peer gave is remembered to it.
+  private static let thanksTime = Duration.seconds(300)
+
+  private func follow(_ decisions: [Choker.Decision], at now: Instant) {
+    for decision in decisions {
       guard let peer = peers[decision.peer] else { continue }
       decision.unchokes ? unchoke(peer, decision.reason, at: now) : choke(peer, decision.reason, at: now)
     }

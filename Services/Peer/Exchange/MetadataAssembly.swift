@@ -5,6 +5,8 @@ struct MetadataAssembly {
   private(set) var size: Int?
   private var parts: [[UInt8]] = []
   private var asked: Set<Int> = []
+  /// Sizes that had their time.
+  private var refused: Set<Int> = []
   /// All of it is here and being hashed.
   private(set) var isChecking = false
   /// Who gave parts.
@@ -19,6 +21,9 @@ struct MetadataAssembly {
     if sole == nil { sole = peer }
     return sole == peer
   }
+
+  /// Whether it may be so long: a size that had its time may not.
+  func mayHave(_ size: Int) -> Bool { !refused.contains(size) }
 
   /// A peer says how long it is. The first to say so is believed until the hash is wrong.
   mutating func learn(_ size: Int) {
@@ -70,8 +75,22 @@ struct MetadataAssembly {
 
   /// From the beginning.
   mutating func forget() {
-    let isSuspicious = isSuspicious
+    let (isSuspicious, refused) = (isSuspicious, refused)
     self = MetadataAssembly()
-    self.isSuspicious = isSuspicious
+    (self.isSuspicious, self.refused) = (isSuspicious, refused)
   }
+
+  /// The size had its time, and nothing came of it: another one, if there is one among those that peers claim.
+  /// - Returns: whether there is.
+  mutating func turn(among claimed: Set<Int>) -> Bool {
+    guard let size, !isChecking, claimed.count > 1 else { return false }
+    refused.insert(size)
+    // All had their turn: from the first again.
+    if claimed.isSubset(of: refused) { refused = [size] }
+    forget()
+    return true
+  }
+
+  /// How long all of it may take.
+  var patience: Duration { .seconds(20) + .milliseconds(100) * parts.count }
 }

@@ -70,6 +70,11 @@ final class PeerState {
   /// Pieces of the info dictionary that it got.
   var metadataGiven = 0
 
+  /// How often it changed its mind on choking us or on being interested, since the last round.
+  var flips = 0
+  /// The picker had nothing for it, and has changed nothing since.
+  var hasNothingSince: Int?
+
   init(
     _ number: PeerNumber, _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, pieceCount: Int,
     at now: Instant
@@ -148,21 +153,48 @@ struct PieceClaims: Sendable {
 
 /// How many blocks a peer is asked for at a time: as many as keep it busy until what is asked next arrives there, the link's
 /// bandwidth times its delay; few more, for what is asked of a slow peer is asked of nobody else.
+///
+/// At first neither is known. Then each block that comes is answered with one request more, so that the number doubles with each way
+/// there and back, until a second brings no more than the one before it.
 struct Pipeline: Sendable {
+  private var isStarting = true
+  private var window = least
+  /// Blocks of this second, and what a second brings.
+  private var arrived = 0
+  private var blocksPerSecond = 0.0
   /// The shortest time from a request to its block: the way there and back.
-  private var delay = Duration.seconds(2)
+  private var delay = longest
   /// A loop may be busy with others for a while.
   private static let slack = Duration.milliseconds(250)
-  private static let longest = Duration.seconds(2)
+  private static let longest = Duration.seconds(5)
   private static let least = 4
   private static let most = 500
 
-  mutating func blockTook(_ time: Duration) { delay = min(delay, time) }
+  mutating func blockCame(after time: Duration) {
+    delay = min(delay, time)
+    arrived += 1
+    if isStarting { window = min(Self.most, window + 1) }
+  }
 
-  /// - Parameter rate: octets a second that come from the peer.
-  func depth(rate: Double, limit: Int) -> Int {
+  /// After a pause, nothing of the rate is known.
+  mutating func restart() {
+    isStarting = true
+    window = max(Self.least, window / 2)
+    (arrived, blocksPerSecond) = (0, 0)
+  }
+
+  /// Once a second.
+  mutating func second() {
+    let came = Double(arrived)
+    if isStarting, blocksPerSecond > 0, came <= blocksPerSecond * 1.1 { isStarting = false }
+    // What one second lacks for chance, the next may bring.
+    blocksPerSecond = isStarting || came > blocksPerSecond ? came : (blocksPerSecond + came) / 2
+    arrived = 0
+  }
+
+  func depth(limit: Int) -> Int {
     let time = min(Self.longest, max(Self.slack, delay * 2))
-    let blocks = rate * (time / .seconds(1)) / Double(Block.size)
-    return min(limit, Self.most, max(Self.least, Int(blocks.rounded(.up)) + 2))
+    let blocks = isStarting ? window : Int((blocksPerSecond * (time / .seconds(1))).rounded(.up)) + 2
+    return min(limit, Self.most, max(Self.least, blocks))
   }
 }

@@ -80,10 +80,11 @@ struct PieceOrder {
   }
 
   /// The rarest piece that will do, any of those that are equally rare, and how many those are.
+  /// - Parameter unheard: also those that nobody has but who has all.
   func rarest<Random: RandomNumberGenerator>(
-    using random: inout Random, where willDo: (Int) -> Bool
+    unheard: Bool = true, using random: inout Random, where willDo: (Int) -> Bool
   ) -> (piece: Int, equals: Int)? {
-    for rank in 0..<starts.count - 1 where starts[rank] < starts[rank + 1] {
+    for rank in (unheard ? 0 : 1)..<starts.count - 1 where starts[rank] < starts[rank + 1] {
       let group = order[starts[rank]..<starts[rank + 1]]
       if let piece = Self.any(of: group, using: &random, where: willDo) { return (piece, group.count) }
     }
@@ -91,8 +92,11 @@ struct PieceOrder {
   }
 
   /// Any piece that will do.
-  func any<Random: RandomNumberGenerator>(using random: inout Random, where willDo: (Int) -> Bool) -> Int? {
-    Self.any(of: order[...], using: &random, where: willDo)
+  /// - Parameter unheard: as above.
+  func any<Random: RandomNumberGenerator>(
+    unheard: Bool = true, using random: inout Random, where willDo: (Int) -> Bool
+  ) -> Int? {
+    Self.any(of: order[(unheard ? 0 : starts[1])...], using: &random, where: willDo)
   }
 
   private static func any<Random: RandomNumberGenerator>(

@@ -33,6 +33,8 @@ struct PiecePicker {
   /// Pieces that are begun and have blocks that nobody was asked for, the oldest first.
   private(set) var open: [Int] = []
   private var checking: [Int: PieceDownload] = [:]
+  /// Grows whenever there may be something to ask for that was not there before.
+  private(set) var changes = 0
   private var suspicions = Suspicions()
   /// Pieces that are begun at a time, at most: they are in memory.
   private let downloadLimit: Int
@@ -40,7 +42,7 @@ struct PiecePicker {
   /// Pieces that are picked without looking at how rare they are.
   static let randomPieces = 4
   /// Octets of pieces that are begun, at most, but for `leastDownloads` pieces.
-  static let memoryLimit = 268_435_456
+  static let memoryLimit = 104_857_600
   static let leastDownloads = 4
 
   init(pieceCount: Int, pieceLength: Int, length: Int64, have: Bitfield? = nil, wanted: Bitfield? = nil) {
@@ -103,8 +105,11 @@ struct PiecePicker {
     _ count: Int, for peer: PeerNumber, having pieces: Bitfield, allowed: Set<Int>? = nil, using random: inout Random
   ) -> [Pick] {
     var picks: [Pick] = []
-    let gives = { (piece: Int) in pieces[piece] && allowed?.contains(piece) ?? true }
-    for piece in open where picks.count < count && gives(piece) {
+    let suspicions = suspicions
+    let gives = { (piece: Int) in
+      pieces[piece] && allowed?.contains(piece) ?? true && !suspicions.wasSole(peer, of: piece)
+    }
+    for piece in open where picks.count < count && pieces[piece] && allowed?.contains(piece) ?? true {
       guard var download = downloads[piece], download.sole ?? peer == peer else { continue }
       let reason: PickReason = download.sole == nil ? .begun : .again
       downloads[piece] = nil
@@ -113,9 +118,16 @@ struct PiecePicker {
       downloads[piece] = download
     }
     while picks.count < count, downloads.count + checking.count < downloadLimit,
-      let (piece, reason) = next(gives, isAllowed: allowed != nil, using: &random)
+      let (piece, reason) = next(gives, allowed, unheard: pieces.isFull, using: &random)
     {
       picks += begin(piece, with: peer, reason, count - picks.count)
+    }
+    // Where nobody else has a piece that came out bad, who was asked alone for it is asked again.
+    if picks.isEmpty, allowed == nil,
+      let piece = suspicions.only(
+        of: peer, where: { order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 })
+    {
+      picks += begin(piece, with: peer, .again, count)
     }
     return picks
   }
@@ -125,7 +137,7 @@ struct PiecePicker {
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
     if downloads.count + checking.count < downloadLimit,
-      let (piece, reason) = next({ _ in true }, isAllowed: false, using: &random)
+      let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random)
     {
       _ = begin(piece, with: peer, reason, .max)
       return (piece, reason)
@@ -141,13 +153,16 @@ struct PiecePicker {
   var isEndgame: Bool { open.isEmpty && order.reachable == 0 && !downloads.isEmpty }
 
   private mutating func next<Random: RandomNumberGenerator>(
-    _ gives: (Int) -> Bool, isAllowed: Bool, using random: inout Random
+    _ gives: (Int) -> Bool, _ allowed: Set<Int>?, unheard: Bool, using random: inout Random
   ) -> (Int, PickReason)? {
-    if isAllowed { return order.any(using: &random, where: gives).map { ($0, .allowedFast) } }
-    if have.held + downloads.count + checking.count < Self.randomPieces {
-      return order.any(using: &random, where: gives).map { ($0, .random) }
+    if let allowed {
+      let pieces = allowed.filter { order.contains($0) && gives($0) }.sorted()
+      return pieces.randomElement(using: &random).map { ($0, .allowedFast) }
     }
-    return order.rarest(using: &random, where: gives).map {
+    if have.held + downloads.count + checking.count < Self.randomPieces {
+      return order.any(unheard: unheard, using: &random, where: gives).map { ($0, .random) }
+    }
+    return order.rarest(unheard: unheard, using: &random, where: gives).map {
       ($0.piece, .rarest(peers: order.peers(with: $0.piece), equals: $0.equals))
     }
   }
@@ -156,9 +171,15 @@ struct PiecePicker {
     order.remove(piece)
     var download = PieceDownload(piece: piece, length: length(of: piece))
     let isAgain = suspicions.has(piece)
-    if isAgain { download.sole = peer }
+    if isAgain {
+      download.sole = peer
+      suspicions.setSole(peer, of: piece)
+    }
     let blocks = download.ask(count, of: peer)
-    if download.free > 0 { open.append(piece) }
+    if download.free > 0 {
+      open.append(piece)
+      changes += 1
+    }
     downloads[piece] = download
     return blocks.map { Pick(block: $0, reason: isAgain ? .again : reason) }
   }
@@ -193,6 +214,7 @@ struct PiecePicker {
       downloads[block.piece]?.release(number, from: peer) == true
     else { return false }
     if !open.contains(block.piece) { open.append(block.piece) }
+    changes += 1
     return true
   }
 
@@ -204,13 +226,27 @@ struct PiecePicker {
 
   /// A peer that has gone is not waited for with the pieces that it alone was asked for.
   mutating func forgetSole(_ peer: PeerNumber) {
-    for piece in downloads.keys.sorted() where downloads[piece]?.sole == peer {
-      // What it has given so far may be bad: from whoever comes next, all of it.
-      downloads[piece] = nil
-      open.removeAll { $0 == piece }
-      if isMissing(piece) { order.insert(piece) }
-    }
+    for piece in solePieces.sorted() where downloads[piece]?.sole == peer { forgetSole(of: piece) }
   }
+
+  /// Who is asked alone for the piece has had its time.
+  mutating func forgetSole(of piece: Int) {
+    guard downloads[piece]?.sole != nil else { return }
+    // What it has given so far may be bad: from whoever comes next, all of it.
+    downloads[piece] = nil
+    open.removeAll { $0 == piece }
+    if isMissing(piece) { order.insert(piece) }
+    changes += 1
+  }
+
+  /// Who was asked alone for a piece may be so again.
+  mutating func forgive() {
+    suspicions.forgetSoles()
+    changes += 1
+  }
+
+  /// Pieces that one peer alone is asked for.
+  var solePieces: [Int] { downloads.values.filter { $0.sole != nil }.map(\.piece) }
 
   mutating func receive(_ block: Block, _ content: [UInt8], from peer: PeerNumber) -> Arrival {
     guard let number = downloads[block.piece]?.number(of: block), content.count == block.length,
@@ -222,6 +258,7 @@ struct PiecePicker {
       return .kept(cancel: cancel)
     }
     checking[block.piece] = download
+    changes += 1
     return .complete(cancel: cancel)
   }
 
@@ -234,6 +271,7 @@ struct PiecePicker {
   mutating func accept(_ piece: Int) -> Set<PeerNumber> {
     guard let download = checking.removeValue(forKey: piece) else { return [] }
     have[piece] = true
+    changes += 1
     return suspicions.convict(by: download)
   }
 
@@ -242,6 +280,7 @@ struct PiecePicker {
   mutating func refuse(_ piece: Int) -> PeerNumber? {
     guard let download = checking.removeValue(forKey: piece) else { return nil }
     if isMissing(piece) { order.insert(piece) }
+    changes += 1
     let givers = Set(download.givers.compactMap { $0 })
     if givers.count == 1 { return givers.first }
     suspicions.remember(download)
@@ -252,11 +291,13 @@ struct PiecePicker {
   mutating func giveUp(_ piece: Int) {
     checking[piece] = nil
     if isMissing(piece) { order.insert(piece) }
+    changes += 1
   }
 
   /// What is wanted from now on. A piece that is begun comes all the same.
   mutating func want(_ pieces: Bitfield) {
     wanted = pieces
+    changes += 1
     for piece in 0..<pieceCount where downloads[piece] == nil && checking[piece] == nil {
       if isMissing(piece) { order.insert(piece) } else { order.remove(piece) }
     }

@@ -10,6 +10,19 @@ struct Suspicions {
   /// Pieces that are remembered, at most.
   private static let limit = 64
   private var suspects: [Int: [Suspect]] = [:]
+  /// Who was asked last for all of such a piece, alone.
+  private var soles: [Int: PeerNumber] = [:]
+
+  /// It has had its chance: somebody else comes first.
+  func wasSole(_ peer: PeerNumber, of piece: Int) -> Bool { soles[piece] == peer }
+  mutating func setSole(_ peer: PeerNumber, of piece: Int) { soles[piece] = peer }
+
+  mutating func forgetSoles() { soles = [:] }
+
+  /// A piece of which this peer was the last, for when there is no other.
+  func only(of peer: PeerNumber, where isMissing: (Int) -> Bool) -> Int? {
+    soles.keys.sorted().first { soles[$0] == peer && isMissing($0) }
+  }
 
   func has(_ piece: Int) -> Bool { suspects[piece] != nil }
 
@@ -23,6 +36,7 @@ struct Suspicions {
 
   /// The piece is good now: whose blocks were others.
   mutating func convict(by download: PieceDownload) -> Set<PeerNumber> {
+    soles[download.piece] = nil
     guard let suspects = suspects.removeValue(forKey: download.piece) else { return [] }
     return Set(
       suspects.filter { $0.number < download.blocks.count && Self.digest(download.blocks[$0.number]) != $0.digest }.map(

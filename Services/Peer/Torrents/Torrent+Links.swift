@@ -87,7 +87,7 @@ extension Torrent {
   func received(_ messages: [PeerMessage], from number: PeerNumber, octets: Int) {
     guard let exchange, let link = links[number] else { return }
     let now = loop.now
-    for message in messages { exchange.received(message, from: number, at: now) }
+    exchange.received(messages, from: number, at: now)
     link.limits.down.take(octets)
     pace(number)
     act()
