@@ -105,8 +105,9 @@ class Bench:
         packages = subprocess.run(
             ["dpkg-query", "--show", "--showformat", "${Package} ${Version}, ", "nginx-light", "nsd", "knot", "unbound", "postfix", "opentracker"],
             capture_output=True, text=True).stdout
+        packages += re.search("libtorrent==.*", (ROOT / "Tests/requirements.txt").read_text())[0].replace("==", " ")
         return (f"Measured on {time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores of {processor[1] if processor else 'a machine'}, "
-                f"{self.rounds} rounds of {self.seconds} s: {packages.rstrip(', ')}.")
+                f"{self.rounds} rounds of {self.seconds} s: {packages}.")
 
     # HTTP
 
