@@ -120,6 +120,9 @@ import ServiceKit
     }
     service.onDrain { await server.drain(within: .seconds(6), on: service.loop) }
 
+    if http.isEmpty, udp.isEmpty {
+      log.warning("neither --http nor --udp ADDRESS:PORT is given, so nobody can announce")
+    }
     let connections = try ConnectionIDs()
     let doors = service.loops.map { UDPAnnounce(announcer, connections, on: $0) }
     for address in udp {

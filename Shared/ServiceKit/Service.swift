@@ -173,6 +173,7 @@ public final class Service: Sendable {
       log.info("listening", metadata: ["url": "http://\(bound)"])
       addresses.append(bound)
     }
+    if options.listen.isEmpty { log.warning("no --listen ADDRESS:PORT is given, so there is no REST API") }
     lifecycle.markStarted()
     return addresses
   }

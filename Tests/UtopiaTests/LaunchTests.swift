@@ -49,7 +49,7 @@ import Testing
 
   @Test func aTrackerAndAPeerListenAtTheirAddresses() throws {
     let tracker = try arguments("tracker", .loopback(7)).joined(separator: " ")
-    #expect(tracker.hasSuffix("--http 127.7.30.1:6969 --udp 127.7.30.1:6969"))
+    #expect(tracker.hasSuffix("--http 127.7.30.1:6969 --udp 127.7.30.1:6969 --interval 60"))
     let peer = try arguments("peer2", .loopback(7)).joined(separator: " ")
     #expect(peer.hasSuffix("--bittorrent 127.7.30.12:6881"))
   }

@@ -30,6 +30,17 @@ struct RateMeter: Sendable {
     return Double(sum) / min(Double(Self.window), max(1, age))
   }
 
+  /// The rate of the last few seconds, for who looks on.
+  /// - Parameter span: in seconds, at most twenty.
+  mutating func rate(at now: Instant, over span: Int) -> Double {
+    advance(to: now)
+    let places = (0..<min(span, Self.window)).map {
+      (Int(current % UInt64(Self.window)) + Self.window - $0) % Self.window
+    }
+    let age = now.since(start) / .seconds(1)
+    return Double(places.reduce(0) { $0 + seconds[$1] }) / min(Double(span), max(1, age))
+  }
+
   private mutating func advance(to now: Instant) {
     let second = now.nanoseconds / 1_000_000_000
     guard second > current else { return }

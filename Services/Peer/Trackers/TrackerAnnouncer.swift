@@ -73,9 +73,11 @@ actor TrackerAnnouncer {
     arm()
   }
 
-  /// Asks at once, whatever the intervals are; a tracker that wants to be left alone still is.
+  /// Asks at once, whatever the intervals are, also trackers that wanted to be left alone: who asks for it has a reason, such as that
+  /// the torrent was registered meanwhile.
   func announceNow() {
     guard isRunning else { return }
+    tiers.restNoMore()
     schedule.announceNow(at: now)
     arm()
   }

@@ -55,6 +55,9 @@ struct TrackerTiers: Sendable {
     return first
   }
 
+  /// A person says that it may be otherwise now.
+  mutating func restNoMore() { resting = [:] }
+
   /// Until when it rests, where it does.
   func rest(of url: TrackerURL, at now: Int64) -> Int64? { resting[url].flatMap { $0 > now ? $0 : nil } }
 

@@ -54,7 +54,8 @@ extension World {
       }
     case .tracker:
       let address = SocketAddress(ip: host.address, port: ports.tracker)
-      arguments += ["--http", "\(address)", "--udp", "\(address)"]
+      // In a world nobody wants to wait half an hour until those who are there hear of those who came.
+      arguments += ["--http", "\(address)", "--udp", "\(address)", "--interval", "60"]
     case .peer:
       arguments += ["--bittorrent", "\(SocketAddress(ip: host.address, port: ports.bittorrent))"]
     }

@@ -33,6 +33,17 @@ import Testing
     #expect(meter.total == UInt64(all.reduce(0) { $0 + $1.octets }))
   }
 
+  @Test func whoLooksOnSeesTheLastSeconds() {
+    var meter = RateMeter(at: Make.time(0))
+    for second in 0..<10 { meter.add(1000, at: Make.time(Double(second))) }
+    for second in 10..<15 { meter.add(5000, at: Make.time(Double(second))) }
+    #expect(meter.rate(at: Make.time(14.5), over: 5) == 5000)
+    #expect(meter.rate(at: Make.time(20), over: 5) == 0)
+    var young = RateMeter(at: Make.time(0))
+    young.add(3000, at: Make.time(0.5))
+    #expect(young.rate(at: Make.time(0.7), over: 5) == 3000)
+  }
+
   @Test func aClockThatStandsStillHarmsNothing() {
     var meter = RateMeter(at: Make.time(5))
     meter.add(1000, at: Make.time(5))
