@@ -104,7 +104,7 @@ struct SwarmRun {
       let state = try await seeder.door.ask("GET", "/v1/jobs/\(job["id"]?.int ?? 0)")
       if let error = state["error"]?.string { throw Trouble("the torrent could not be made: \(error)") }
       if let path = state["result"]?.string {
-        while try await state(of: path, at: seeder)["state"]?.string != "seeding" {
+        while try await standing(of: path, at: seeder)["state"]?.string != "seeding" {
           await laboratory.loop.sleep(for: .milliseconds(20))
         }
         let reply = try await seeder.door.send("GET", path + "/metainfo")
@@ -116,7 +116,7 @@ struct SwarmRun {
   }
 
   /// A torrent at a peer; one that stands still ends the run.
-  private func state(of path: String, at bench: Laboratory.Bench) async throws -> JSON {
+  private func standing(of path: String, at bench: Laboratory.Bench) async throws -> JSON {
     let state = try await bench.door.ask("GET", path)
     if state["state"]?.string == "failed" { throw Trouble("\(bench.name) failed: \(state["error"]?.text ?? "")") }
     return state
@@ -136,7 +136,7 @@ struct SwarmRun {
     while members.contains(where: { $0.completedAt == nil }) {
       await laboratory.loop.sleep(for: .milliseconds(100))
       for index in members.indices where members[index].completedAt == nil {
-        let state = try await state(of: path, at: members[index].bench)
+        let state = try await standing(of: path, at: members[index].bench)
         if case .number(let done)? = state["progress"] { members[index].progress = done }
         if members[index].progress >= 1 { members[index].completedAt = Instant.current.since(start) / .seconds(1) }
         if members[index].progress > 0.33, let place = leavers.firstIndex(of: members[index].number) {
