@@ -107,7 +107,7 @@ def test_a_server_that_cannot_start_says_why(way, place, tmp_path):
 def test_two_on_one_network_do_not_mix():
     net = free_net()
     command = [executable("utopia"), "experiment", "distribution", "--net", str(net), "--only", "client-server", "--peers", "1"]
-    first = subprocess.Popen([*command, "--size", "200MB"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen([*command, "--size", "50MB"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         eventually(lambda: subprocess.run(["ss", "-Hltn", f"src 127.{net}.40.1"], capture_output=True).stdout)
         second = subprocess.run([*command, "--size", "1MB"], capture_output=True, text=True, timeout=60)
