@@ -90,6 +90,19 @@ import TorrentWire
     await listener.drain()
   }
 
+  @Test func whoWasPartedFromIsRemembered() async throws {
+    let world = try await PeerWorld()
+    let place = try await world.share()
+    let stranger = try await call(world)
+    var octets = try await greeting(world)
+    PeerMessage.extended(id: 0, payload: Array("d1:pi7777ee".utf8)).append(to: &octets)
+    // This is no message, and the end of it.
+    octets += [0xFF, 0xFF, 0xFF, 0xFF, 5]
+    try await stranger.write(octets)
+    #expect(await isOver(stranger))
+    #expect(try await world.ask("GET", place).number("known_peers") == 1)
+  }
+
   @Test func whoAsksAndReadsNothingIsCutOff() async throws {
     var limits = PeerLimits()
     limits.ahead = 16_384
