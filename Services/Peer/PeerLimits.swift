@@ -8,10 +8,18 @@ struct PeerLimits: Sendable {
   var connectionsPerTorrent = 50
   /// Peers that are called at a time, for each torrent.
   var calls = 8
+  /// Likewise of all torrents together.
+  var allCalls = 50
+  /// Connections of others that have not said yet which torrent they mean.
+  var unknown = 100
+  /// The time for both handshakes.
+  var greetingTime = Duration.seconds(15)
   /// Peers that are given something at a time (BEP 3).
   var uploadSlots = 4
   /// Octets on the way to a peer that the kernel has not taken yet.
   var ahead = 262_144
+  /// Octets of all but pieces that may wait beyond those: who asks for more than that reads nothing.
+  var words = 524_288
   /// Octets of pieces that are held in memory for whoever asks for them next, for each torrent.
   var uploadCache = 16_777_216
   /// Decisions of a torrent that are remembered.

@@ -80,6 +80,50 @@ def test_interrupted_it_leaves_nothing(tmp_path):
             process.wait()
 
 
+def listening(address):
+    import socket
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(address)
+    taken.listen()
+    return taken
+
+
+@pytest.mark.parametrize("way, place", [("client-server", "40.1:8080"), ("peer-to-peer", "0.1:9001")])
+def test_a_server_that_cannot_start_says_why(way, place, tmp_path):
+    net = free_net()
+    address, port = place.split(":")
+    taken = listening((f"127.{net}.{address}", int(port)))
+    try:
+        done = subprocess.run(
+            [executable("utopia"), "experiment", "distribution", "--net", str(net), "--size", "1MiB", "--peers", "1", "--only", way],
+            capture_output=True, text=True, timeout=60, env=dict(os.environ, TMPDIR=str(tmp_path)))
+        assert done.returncode == 1 and "Address already in use" in done.stderr, done.stdout + done.stderr
+        assert not list(tmp_path.iterdir())
+    finally:
+        taken.close()
+
+
+def test_two_on_one_network_do_not_mix():
+    net = free_net()
+    command = [executable("utopia"), "experiment", "distribution", "--net", str(net), "--only", "client-server", "--peers", "1"]
+    first = subprocess.Popen([*command, "--size", "50MB"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        eventually(lambda: subprocess.run(["ss", "-Hltn", f"src 127.{net}.40.1"], capture_output=True).stdout)
+        second = subprocess.run([*command, "--size", "1MB"], capture_output=True, text=True, timeout=60)
+        assert second.returncode == 1 and "--net" in second.stderr, second.stderr
+        assert first.poll() is None
+    finally:
+        first.send_signal(signal.SIGINT)
+        assert first.wait(60) == 130
+
+
+def test_a_folder_is_for_one_experiment(tmp_path):
+    small(tmp_path, "--peers", "1", "--only", "client-server")
+    again = experiment("--size", "1MB", "--peers", "1", "--data", str(tmp_path / "lab"))
+    assert again.returncode == 1 and "empty folder" in again.stderr, again.stderr
+
+
 def test_what_makes_no_sense_is_refused():
     for options, words in [
             (["--peers", "0"], "--peers"), (["--size", "many"], "--size"), (["--server-up", "80"], "server-up"),

@@ -273,18 +273,25 @@ def test_a_web_seed_is_enough(net, ours, tmp_path):
         assert digest(leecher.folder / path.relative_to(original.parent)) == digest(path)
 
 
-def test_rates_are_held(net, tracker, ours, tmp_path):
+@pytest.mark.parametrize("at", ["leecher", "leecher's torrent", "seeder", "seeder's torrent", "both", "all"])
+def test_rates_are_held(at, net, tracker, ours, tmp_path):
     """What was moved in the time that it took was no more than the bounds allow; that it is no less is the experiments' concern."""
     import time
     seeder, leecher = ours(1), ours(2)
     original = content(tmp_path / "film.bin", 4 * MIB)
-    info_hash = seeder.share(original, trackers=[announce_url(net)])
+    rate = 2 * MIB
+    info_hash = seeder.share(
+        original, trackers=[announce_url(net)], **({"upload_limit": rate} if at in ["seeder's torrent", "both", "all"] else {}))
+    if at in ["leecher", "all"]:
+        leecher.ask("PATCH", "/v1/limits", json={"download_limit": rate})
+    if at in ["seeder", "both", "all"]:
+        seeder.ask("PATCH", "/v1/limits", json={"upload_limit": rate})
     begun = time.monotonic()
-    leecher.ask("PATCH", "/v1/limits", json={"download_limit": 2 * MIB})
-    leecher.add(seeder.metainfo(info_hash))
+    leecher.add_magnet(
+        seeder.torrent(info_hash)["magnet"], **({"download_limit": rate} if at in ["leecher's torrent", "all"] else {}))
     leecher.wait(info_hash)
     took = time.monotonic() - begun
-    assert 4 * MIB / took <= 2 * MIB * 1.2, took
+    assert 4 * MIB / took <= rate * 1.2, took
     assert digest(leecher.folder / "film.bin") == digest(original)
 
 

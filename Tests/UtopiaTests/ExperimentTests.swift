@@ -83,4 +83,17 @@ import Testing
     #expect(svg.contains("a &lt; b &amp; c"))
     #expect(svg.contains("client-server, 35 peers: 38.5 s of at least 35 s"))
   }
+
+  @Test func theLineOfTheBoundKnowsOfThoseWhoGiveNothing() throws {
+    let distribution = Distribution(
+      size: DataSize(octets: 1_000_000), serverUp: DataRate(bitsPerSecond: 8e6), peerUp: DataRate(bitsPerSecond: 8e6),
+      peerDown: DataRate(bitsPerSecond: 8e7))
+    let bound = distribution.bound(.peerToPeer, peers: 10, givers: 2)
+    let result = DistributionResult(
+      way: .peerToPeer, peers: 10, bound: bound, measured: bound, times: [1], serverSent: 1)
+    let svg = Chart(distribution: distribution, results: [result], title: "", freeRiders: 8).svg
+    // The point lies on the line's end.
+    let circle = try #require(svg.firstMatch(of: /<circle cx="([0-9.]+)" cy="([0-9.]+)" r="5"/))
+    #expect(svg.contains("\(circle.1),\(circle.2)\" fill=\"none\""))
+  }
 }

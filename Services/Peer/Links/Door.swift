@@ -8,11 +8,15 @@ final class Door: @unchecked Sendable {
   /// Nil until they are loaded: nobody is let in before.
   private(set) var torrents: Torrents?
   private let loop: EventLoop
-  private let limits: PeerLimits
+  let limits: PeerLimits
   private var listeners: [TCPListener] = []
   /// All connections, those that were called among them: a stream's owner is held by nobody else.
   private var links: [ObjectIdentifier: PeerLink] = [:]
   private var perAddress: [IPAddress: Int] = [:]
+  /// Those of others that have not said yet which torrent they mean.
+  private var unknown: Set<ObjectIdentifier> = []
+  /// Peers that are being called, by whichever torrent.
+  var calls = 0
   private let turnedAway: Counter
 
   init(limits: PeerLimits, metrics: Metrics, on loop: EventLoop) {
@@ -33,7 +37,7 @@ final class Door: @unchecked Sendable {
   }
 
   private func accepted(_ socket: ConnectedSocket) {
-    guard torrents != nil, links.count < limits.connections,
+    guard torrents != nil, links.count < limits.connections, unknown.count < limits.unknown,
       perAddress[socket.peer.ip, default: 0] < limits.connectionsPerAddress
     else {
       turnedAway.add()
@@ -46,6 +50,7 @@ final class Door: @unchecked Sendable {
   func enter(_ link: PeerLink) -> Bool {
     links[ObjectIdentifier(link)] = link
     perAddress[link.address.ip, default: 0] += 1
+    if link.called == nil { unknown.insert(ObjectIdentifier(link)) }
     do {
       try link.assumeIsolated { try $0.start() }
       return true
@@ -55,9 +60,14 @@ final class Door: @unchecked Sendable {
     }
   }
 
-  var hasRoom: Bool { links.count < limits.connections }
+  /// Whether one more may be called.
+  var mayCall: Bool { calls < limits.allCalls && links.count + calls < limits.connections }
+
+  /// It has said which torrent it means.
+  func knows(_ link: PeerLink) { unknown.remove(ObjectIdentifier(link)) }
 
   func left(_ link: PeerLink) {
+    knows(link)
     guard links.removeValue(forKey: ObjectIdentifier(link)) != nil else { return }
     let ip = link.address.ip
     perAddress[ip, default: 1] -= 1

@@ -21,9 +21,6 @@ actor PeerLink: StreamOwner {
   private var decoder = PeerMessageDecoder(pieceCount: nil)
   private var greetingTimer: TimerID?
 
-  /// The time for both handshakes.
-  private static let greetingTime = Duration.seconds(15)
-
   /// - Parameters:
   ///   - torrent: for whose sake it was called; nil where the other side says.
   init(_ socket: ConnectedSocket, called: SocketAddress?, for torrent: Torrent?, door: Door, on loop: EventLoop) {
@@ -38,7 +35,7 @@ actor PeerLink: StreamOwner {
 
   func start() throws(IOError) {
     try startReceiving()
-    greetingTimer = loop.after(Self.greetingTime) { [weak self] in
+    greetingTimer = loop.after(door.limits.greetingTime) { [weak self] in
       self?.assumeIsolated { if case .greeting = $0.stage { $0.end("no handshake came") } }
     }
     if case .greeting(_, let torrent?) = stage { stream.write(torrent.handshake.encoded) }
@@ -53,6 +50,14 @@ actor PeerLink: StreamOwner {
     if let greetingTimer { loop.cancel(greetingTimer) }
     // What was said last may still be read; `ended` comes then.
     stream.closeGracefully()
+  }
+
+  /// Ends it at once: what was not read will not be.
+  func abort() {
+    stage = .over
+    if let greetingTimer { loop.cancel(greetingTimer) }
+    stream.abort()
+    door.left(self)
   }
 
   // MARK: StreamOwner
@@ -99,6 +104,7 @@ actor PeerLink: StreamOwner {
       let rest = begun.dropFirst(Handshake.size)
       guard let number = torrent.assumeIsolated({ $0.join(self, handshake) }) else { return end("it is not wanted") }
       stage = .talking(torrent, number)
+      door.knows(self)
       unsafe deliver(rest.span.bytes, to: torrent, number)
     }
   }

@@ -8,18 +8,20 @@ extension Torrent {
 
   // MARK: Calling
 
-  func learn(_ addresses: [SocketAddress]) {
+  func learn(_ addresses: [SocketAddress], from source: AddressBook.Source) {
     let now = Instant.current
-    book.learn(addresses.filter { loop.egress.allows($0.ip) }, at: now)
+    book.learn(addresses.filter { loop.egress.allows($0.ip) }, from: source, at: now)
     callMore(at: now)
   }
 
   func callMore(at now: Instant) {
-    guard let door, takesPeers else { return }
+    guard let door, takesPeers, book.hasDue(at: now) else { return }
+    var connected = connected
     while calls.count < around.limits.calls, links.count + calls.count < around.limits.connectionsPerTorrent,
-      door.hasRoom, let address = book.next(at: now, isSeeding: state == .seeding, besides: connected)
+      door.mayCall, let address = book.next(at: now, isSeeding: state == .seeding, besides: connected)
     {
-      book.pause(address, failed: true, at: now)
+      book.called(address, at: now)
+      connected.insert(address)
       call(address, door)
     }
   }
@@ -32,8 +34,10 @@ extension Torrent {
     calls.insert(address)
     let run = run
     let source = around.source.flatMap { $0.isV4 == address.ip.isV4 ? $0 : nil }
+    door.calls += 1
     loop.spawn { [loop] in
       let socket = try? await ConnectedSocket.connect(to: address, from: source, on: loop)
+      door.calls -= 1
       await self.answered(address, socket, door, run)
     }
   }
@@ -64,8 +68,10 @@ extension Torrent {
     let now = Instant.current
     switch exchange.join(link.called ?? link.address, handshake, isOutgoing: link.called != nil, at: now) {
     case .success(let number):
+      guard let peer = exchange.peers[number] else { return nil }
+      if let called = link.called { book.reached(called) }
       links[number] = Link(
-        link: link,
+        link: link, peer: peer,
         limits: (RateLimiters([upload, around.upload]), RateLimiters([download, around.download])))
       let pieceCount = info?.pieceCount
       link.assumeIsolated { $0.knows(pieceCount: pieceCount) }
@@ -76,7 +82,7 @@ extension Torrent {
         switch refusal.end {
         case .ourselves: book.markOwn(called)
         case .badData: book.forget(called)
-        default: book.pause(called, failed: false, at: now)
+        default: book.isThereElsewhere(called, at: now)
         }
       }
       return nil
@@ -88,19 +94,26 @@ extension Torrent {
     guard let exchange, let link = links[number] else { return }
     let now = loop.now
     exchange.received(messages, from: number, at: now)
-    link.limits.down.take(octets)
+    let paid = min(octets, link.advance)
+    links[number]?.advance -= paid
+    link.limits.down.take(octets - paid)
     pace(number)
     act()
   }
 
-  /// Stops reading from a peer while more came than may.
+  /// Stops reading from a peer while more came than may. How much comes at its turn isn't known before: a part of it is taken in
+  /// advance, so that not all who wait begin to read at once.
   private func pace(_ number: PeerNumber) {
-    guard let link = links[number], let full = link.limits.down.full() else { return }
+    guard let link = links[number], link.advance == 0, !link.limits.down.mayPass else { return }
     link.stream.pauseReading()
-    full.wait { [weak self] in
+    let run = run
+    link.limits.down.wait { [weak self] in
       self?.assumeIsolated { torrent in
-        guard torrent.links[number]?.limits.down.full() == nil else { return torrent.pace(number) }
-        torrent.links[number]?.stream.resumeReading()
+        guard torrent.run == run, let link = torrent.links[number] else { return }
+        let advance = link.limits.down.portion
+        link.limits.down.take(advance)
+        torrent.links[number]?.advance = advance
+        link.stream.resumeReading()
       }
     }
   }
@@ -124,24 +137,30 @@ extension Torrent {
 
   func hangUp(_ number: PeerNumber, _ end: PeerEnd) {
     guard let link = links.removeValue(forKey: number) else { return }
-    if case .badData = end, let called = link.link.called { book.forget(called) }
-    if case .bothSeed = end, let called = link.link.called { book.markSeeder(called) }
+    if end == .badData, let address = link.peer.reachableAt {
+      book.forget(address)
+    } else {
+      note(link.peer, at: .current)
+    }
     link.link.assumeIsolated { $0.close() }
   }
 
   /// Ends all connections.
   func hangUp() {
-    for link in links.values { link.link.assumeIsolated { $0.close() } }
+    for link in links.values {
+      note(link.peer, at: .current)
+      link.link.assumeIsolated { $0.close() }
+    }
     links = [:]
     calls = []
   }
 
-  /// What was seen of a peer is of use when it is to be called again.
+  /// What was seen of a peer is of use when it is to be called again, whichever side has ended it.
   private func note(_ peer: PeerState, at now: Instant) {
     guard let address = peer.reachableAt else { return }
-    book.learn([address], at: now)
-    book.pause(address, failed: peer.received.total + peer.sent.total == 0, at: now)
-    if peer.isSeeder { book.markSeeder(address) }
+    book.learn([address], from: .peers, at: now)
+    book.parted(
+      address, wasOfUse: peer.received.total + peer.sent.total > 0, isSeeder: peer.isSeeder, at: now)
   }
 
   // MARK: Sending
@@ -152,8 +171,9 @@ extension Torrent {
     message.append(to: &octets)
     link.stream.write(octets)
     link.limits.up.take(octets.count)
-    // Who asks and reads nothing of the answers gets no more of them.
-    if link.stream.pendingOctets > around.limits.ahead * 16, let peer = exchange?.peers[number] {
+    // Who asks and reads nothing of the answers gets no more of them, and what was written is not kept for it either.
+    if link.stream.pendingOctets > around.limits.ahead + around.limits.words, let peer = exchange?.peers[number] {
+      link.link.assumeIsolated { $0.abort() }
       exchange?.close(peer, .lost("it reads nothing"), at: loop.now)
     }
   }
@@ -167,9 +187,10 @@ extension Torrent {
     while let link = links[number], link.stream.isOpen {
       guard link.next != nil || exchange.hasWishes(number) else { return }
       guard link.stream.pendingOctets < around.limits.ahead else { return link.stream.tellWhenDrained() }
-      if let full = link.limits.up.full() {
+      guard link.limits.up.mayPass else {
         links[number]?.isWaiting = true
-        return full.wait { [weak self] in self?.assumeIsolated { $0.goOn(number) } }
+        let run = run
+        return link.limits.up.wait { [weak self] in self?.assumeIsolated { if $0.run == run { $0.goOn(number) } } }
       }
       guard let block = link.next ?? exchange.nextUpload(for: number, at: loop.now) else { return }
       links[number]?.next = nil
@@ -188,7 +209,8 @@ extension Torrent {
   }
 
   private func send(_ block: Block, _ octets: ArraySlice<UInt8>, through link: Link) {
-    link.stream.write(PeerMessage.pieceHead(block))
+    // Not copied either: a buffer for so few octets between two blocks would be one of the loop's few.
+    link.stream.write(shared: PeerMessage.pieceHead(block)[...])
     link.stream.write(shared: octets)
     link.limits.up.take(PeerMessage.pieceHeadSize + block.length)
   }

@@ -12,7 +12,7 @@ extension Torrent {
       report: { [weak self, infoHash, around] in
         await self?.report() ?? AnnounceRequest(infoHash: infoHash, peerID: around.peerID, port: around.port)
       },
-      found: { [weak self] addresses in await self?.learn(addresses) })
+      found: { [weak self] addresses in await self?.learn(addresses, from: .tracker) })
     self.announcer = announcer
     announcer.assumeIsolated { $0.start(isComplete: isComplete) }
   }

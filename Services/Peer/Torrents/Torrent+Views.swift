@@ -119,8 +119,7 @@ extension Torrent {
   }
 
   func add(peer: SocketAddress) {
-    book.forget(peer)
-    learn([peer])
+    learn([peer], from: .person)
   }
 
   /// False where there is nobody to tell.

@@ -56,8 +56,7 @@ extension Torrent {
     var octets: [UInt8] = []
     while octets.count < Int(segment.count), let part = try await response.next() {
       octets += part
-      limits.take(part.count)
-      await limits.wait()
+      await limits.pass(part.count)
     }
     guard octets.count >= Int(segment.count) else { throw request.unusable("the web seed's file is too short") }
     return Array(octets.prefix(Int(segment.count)))

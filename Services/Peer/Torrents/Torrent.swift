@@ -27,11 +27,14 @@ actor Torrent {
   /// A connection, and what it waits for.
   struct Link {
     let link: PeerLink
+    let peer: PeerState
     let limits: (up: RateLimiters, down: RateLimiters)
     /// The block that is sent next, when its octets are read or it may go.
     var next: Block?
     /// It waits for the disk or for its turn.
     var isWaiting = false
+    /// Octets that may come, since they were counted already.
+    var advance = 0
     var stream: TCPStream { link.stream }
   }
 
@@ -165,7 +168,7 @@ actor Torrent {
     beginWebSeeds()
     state = info == nil ? .fetchingInfo : exchange.isComplete ? .seeding : .downloading
     announce(isComplete: exchange.isComplete)
-    learn(record.peers.compactMap { SocketAddress($0) })
+    learn(record.peers.compactMap { SocketAddress($0) }, from: .person)
     tick()
     act()
   }
@@ -235,7 +238,8 @@ actor Torrent {
       around.events.publish(
         .rates(infoHash, download: down, upload: up, pieces: exchange?.picker.have.held ?? 0))
     }
-    if state == .downloading, links.count < 5 { announcer?.assumeIsolated { $0.wantsPeers() } }
+    // Whom it knows already it calls first.
+    if state == .downloading, links.count < 5, !book.hasDue(at: now) { announcer?.assumeIsolated { $0.wantsPeers() } }
     if record.uploaded &- written.uploaded > 64 << 20 || record.downloaded &- written.downloaded > 64 << 20 {
       loop.spawn { await self.save() }
     }
@@ -273,7 +277,7 @@ actor Torrent {
     case .store(let piece, let blocks): keep(piece, blocks)
     case .fetch(let seed, let piece): fetch(piece, from: seed)
     case .close(let peer, let end): hangUp(peer, end)
-    case .met(let addresses): learn(addresses)
+    case .met(let addresses): learn(addresses, from: .peers)
     case .checkMetadata(let octets): check(metadata: octets)
     case .tell(let event): tell(event)
     }

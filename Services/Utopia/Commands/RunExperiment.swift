@@ -152,7 +152,13 @@ struct RunDistribution: ParsableCommand {
 
   private func folder() throws -> String {
     if let data {
-      try telling { try Files.makeFolder(data) }
+      try telling {
+        try Files.makeFolder(data)
+        // Its peers would find what they had then.
+        if Files.exists(data + "/sample") {
+          throw Trouble("\(data) has an experiment in it already: give an empty folder")
+        }
+      }
       return Files.absolute(data)
     }
     let place = unsafe getenv("TMPDIR").map { unsafe String(cString: $0) } ?? "/tmp"
@@ -258,7 +264,9 @@ struct RunDistribution: ParsableCommand {
       if json == "-" { say(text, terminator: "") } else { try Files.write(text, to: json) }
     }
     if let svg {
-      try Files.write(Chart(distribution: plan.distribution, results: results, title: plan.title).svg, to: svg)
+      let chart = Chart(
+        distribution: plan.distribution, results: results, title: plan.title, freeRiders: freeRiders)
+      try Files.write(chart.svg, to: svg)
     }
   }
 }

@@ -3,6 +3,8 @@ struct Chart {
   let distribution: Distribution
   let results: [DistributionResult]
   let title: String
+  /// How many of the peers give nothing, however many there are.
+  var freeRiders = 0
 
   private static let size = (width: 800.0, height: 500.0)
   private static let margin = (left: 70.0, right: 30.0, top: 60.0, bottom: 60.0)
@@ -11,7 +13,7 @@ struct Chart {
   var svg: String {
     let last = max(2, results.map(\.peers).max() ?? 2)
     let curves = Distribution.Way.allCases.map { way in
-      (way, (1...last).map { (Double($0), distribution.bound(way, peers: $0)) })
+      (way, (1...last).map { (Double($0), distribution.bound(way, peers: $0, givers: max(0, $0 - freeRiders))) })
     }
     let shown = Set(results.map(\.way))
     let top = (curves.filter { shown.contains($0.0) }.flatMap { $0.1.map(\.1) } + results.map(\.measured)).max() ?? 1

@@ -23,12 +23,22 @@ actor Laboratory {
   /// The children's standard input: it ends when this process does, and they end then.
   private let lifeline: Pipe
   private var benches: [Bench] = []
+  /// Held as long as it lasts: of two experiments on one network each would meet the other's servers.
+  private let claim: TCPListener
+  private static let claimPort: UInt16 = 8998
   private static let patience = Duration.seconds(30)
 
   init(in folder: String, network: Network, on loop: EventLoop) throws {
     self.folder = folder
     self.network = network
     self.loop = loop
+    do throws(IOError) {
+      claim = try TCPListener(SocketAddress(ip: network.address(0, 1), port: Self.claimPort), on: loop) { $0.close() }
+    } catch {
+      throw Trouble(
+        "Network \(network) is not free, perhaps since another experiment is under way there: say another one with --net. (\(error))"
+      )
+    }
     var limits = HTTPClient.Limits()
     limits.connections = 1024
     client = HTTPClient(on: loop, limits: limits)
@@ -48,36 +58,62 @@ actor Laboratory {
     let address = SocketAddress(ip: network.address(0, 1), port: port)
     let data = "\(folder)/\(name)"
     try Files.makeFolder(data)
-    let log = "\(folder)/\(name).log"
-    let descriptor = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-    guard descriptor >= 0 else { throw Trouble.system(log) }
-    defer { Glibc.close(descriptor) }
-    let child = try Child.start(
+    let child = try start(
       "\(Files.ownFolder)/\(executable)",
       [
         "--listen", "\(address)", "--data", data, "--lab", "--loops", "1", "--admin-token-file", tokenFile,
         "--allow-egress", "\(network).0.0/16", "--exit-with-parent",
-      ] + arguments, input: lifeline.reading, output: descriptor, errors: descriptor)
+      ] + arguments, saying: name)
     let bench = Bench(
       name: name, child: child, door: Door(url: "http://\(address)", token: token, client: client))
     benches.append(bench)
-    let deadline = Instant.current + Self.patience
-    while true {
-      if let reply = try? await bench.door.send("GET", "/readyz", timeout: .seconds(2)), reply.isSuccess {
-        return bench
-      }
-      if let outcome = child.outcome() {
-        let words = try Files.read(log).flatMap { lastMessage(in: $0) } ?? ""
-        throw Trouble("\(name) \(outcome): \(words)")
-      }
-      guard Instant.current < deadline else { throw Trouble("\(name) is not ready after \(Self.patience); see \(log)") }
-      await loop.sleep(for: .milliseconds(20))
+    try await wait(for: child, name) {
+      (try? await bench.door.send("GET", "/readyz", timeout: .seconds(2)))?.isSuccess ?? false
     }
+    return bench
   }
 
-  /// Starts a part of this executable itself.
-  func startOwn(_ arguments: [String], output: Int32) throws -> Child {
-    try Child.start(Files.ownPath, arguments, input: lifeline.reading, output: output, errors: 2)
+  /// Starts a part of this executable itself, and waits until it has said so where it says when it is ready.
+  func startOwn(_ name: String, _ arguments: [String], until ready: String? = nil) async throws -> Child {
+    // What one before it said is not its own.
+    Files.remove(log(of: name))
+    let child = try start(Files.ownPath, arguments, saying: name)
+    guard let ready else { return child }
+    do {
+      try await wait(for: child, name) { try Files.read(self.log(of: name))?.contains(ready) ?? false }
+    } catch {
+      child.send(SIGKILL)
+      throw error
+    }
+    return child
+  }
+
+  private nonisolated func log(of name: String) -> String { "\(folder)/\(name).log" }
+
+  /// What a process said last, for whoever has to know why it ended.
+  nonisolated func lastWords(of name: String) -> String {
+    ((try? Files.read(log(of: name))) ?? nil).flatMap { lastMessage(in: $0) } ?? ""
+  }
+
+  /// What it says goes into a file.
+  private func start(_ executable: String, _ arguments: [String], saying name: String) throws -> Child {
+    let log = log(of: name)
+    let descriptor = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw Trouble.system(log) }
+    defer { Glibc.close(descriptor) }
+    return try Child.start(executable, arguments, input: lifeline.reading, output: descriptor, errors: descriptor)
+  }
+
+  /// Asks again and again whether a process is ready; it may have ended instead.
+  private func wait(for child: Child, _ name: String, until isReady: () async throws -> Bool) async throws {
+    let deadline = Instant.current + Self.patience
+    while try await !isReady() {
+      if let outcome = child.outcome() { throw Trouble("\(name) \(outcome): \(lastWords(of: name))") }
+      guard Instant.current < deadline else {
+        throw Trouble("\(name) is not ready after \(Self.patience); see \(log(of: name))")
+      }
+      await loop.sleep(for: .milliseconds(20))
+    }
   }
 
   func stop(_ bench: Bench) async {
@@ -89,6 +125,7 @@ actor Laboratory {
   func close() async {
     await Self.end(benches.map(\.child), on: loop)
     benches = []
+    await claim.drain()
     await client.close()
   }
 

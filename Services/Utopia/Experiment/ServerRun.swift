@@ -14,41 +14,37 @@ struct ServerRun {
   private var address: SocketAddress { SocketAddress(ip: laboratory.network.address(40, 1), port: 8080) }
 
   func run(peers: Int, progress: @escaping @Sendable (Int) -> Void) async throws -> DistributionResult {
-    let output = try Pipe()
-    defer {
-      close(output.reading)
-      close(output.writing)
-    }
     let server = try await laboratory.startOwn(
-      ["experiment", "serve", file, "--listen", "\(address)", "--rate", "\(distribution.serverUp.octets)"],
-      output: output.writing)
+      "server", ["experiment", "serve", file, "--listen", "\(address)", "--rate", "\(distribution.serverUp.octets)"],
+      until: "listening")
     var children: [Child] = []
     defer {
       for child in children + [server] { child.send(SIGKILL) }
       for child in children + [server] { _ = child.wait() }
     }
-    // It says a line when it listens.
-    var octet: UInt8 = 0
-    while unsafe read(output.reading, &octet, 1) < 0, errno == EINTR {}
     let start = Instant.current
     for number in 1...peers {
       children.append(
         try await laboratory.startOwn(
+          "client\(number)",
           [
             "experiment", "fetch", "http://\(address)/file", "--rate", "\(distribution.peerDown.octets)", "--from",
             "\(laboratory.network.address(41, UInt8(clamping: number)))",
-          ], output: 2))
+          ]))
     }
     var times: [Double] = []
-    var running = children
+    var running = Array(children.enumerated())
     while !running.isEmpty {
       await laboratory.loop.sleep(for: .milliseconds(20))
-      for child in running {
+      for (index, child) in running {
         guard let outcome = child.outcome() else { continue }
-        guard case .code(0) = outcome else { throw Trouble("a client \(outcome)") }
-        times.append(Instant.current.since(start) / .seconds(1))
-        running.removeAll { $0.process == child.process }
+        running.removeAll { $0.offset == index }
         children.removeAll { $0.process == child.process }
+        guard case .code(0) = outcome else {
+          let name = "client\(index + 1)"
+          throw Trouble("\(name) \(outcome): \(laboratory.lastWords(of: name))")
+        }
+        times.append(Instant.current.since(start) / .seconds(1))
         progress(times.count)
       }
     }
@@ -81,10 +77,9 @@ struct RatedFileServer {
         defer { close(descriptor) }
         var sent = 0
         while sent < size {
-          await limiter.wait()
           let octets = try await pool.run { [sent] in try Self.read(descriptor, at: sent, path) }
           guard !octets.isEmpty else { return }
-          limiter.take(octets.count)
+          await limiter.pass(octets.count)
           sent += octets.count
           try await writer.write(octets)
         }
@@ -116,9 +111,6 @@ struct RatedFetch {
     let limiter = RateLimiters([RateLimiter(rate: rate, on: loop)])
     let response = try await client.stream(request)
     guard response.status == 200 else { throw Trouble("\(url) answers \(response.status)") }
-    while let octets = try await response.next() {
-      limiter.take(octets.count)
-      await limiter.wait()
-    }
+    while let octets = try await response.next() { await limiter.pass(octets.count) }
   }
 }

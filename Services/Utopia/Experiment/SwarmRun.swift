@@ -104,7 +104,7 @@ struct SwarmRun {
       let state = try await seeder.door.ask("GET", "/v1/jobs/\(job["id"]?.int ?? 0)")
       if let error = state["error"]?.string { throw Trouble("the torrent could not be made: \(error)") }
       if let path = state["result"]?.string {
-        while try await seeder.door.ask("GET", path)["state"]?.string != "seeding" {
+        while try await standing(of: path, at: seeder)["state"]?.string != "seeding" {
           await laboratory.loop.sleep(for: .milliseconds(20))
         }
         let reply = try await seeder.door.send("GET", path + "/metainfo")
@@ -113,6 +113,13 @@ struct SwarmRun {
       }
       await laboratory.loop.sleep(for: .milliseconds(20))
     }
+  }
+
+  /// A torrent at a peer; one that stands still ends the run.
+  private func standing(of path: String, at bench: Laboratory.Bench) async throws -> JSON {
+    let state = try await bench.door.ask("GET", path)
+    if state["state"]?.string == "failed" { throw Trouble("\(bench.name) failed: \(state["error"]?.text ?? "")") }
+    return state
   }
 
   private func add(_ metainfo: [UInt8], at bench: Laboratory.Bench) async throws {
@@ -129,10 +136,7 @@ struct SwarmRun {
     while members.contains(where: { $0.completedAt == nil }) {
       await laboratory.loop.sleep(for: .milliseconds(100))
       for index in members.indices where members[index].completedAt == nil {
-        let state = try await members[index].bench.door.ask("GET", path)
-        if state["state"]?.string == "failed" {
-          throw Trouble("\(members[index].bench.name) failed: \(state["error"]?.text ?? "")")
-        }
+        let state = try await standing(of: path, at: members[index].bench)
         if case .number(let done)? = state["progress"] { members[index].progress = done }
         if members[index].progress >= 1 { members[index].completedAt = Instant.current.since(start) / .seconds(1) }
         if members[index].progress > 0.33, let place = leavers.firstIndex(of: members[index].number) {

@@ -1,3 +1,4 @@
+import EventLoop
 import HTTPClient
 
 /// Puts into the services, through their REST interfaces, what the world file says and they do not have. What is there
@@ -138,7 +139,10 @@ struct Seeder: Sendable {
         "POST", "/v1/torrents", ["path": .string(share.name), "trackers": .array(announceURLs(of: peer))])
       let path = "/v1/jobs/\(job["id"]?.text ?? "")"
       var state = job
-      while state["done"]?.bool != true { state = try await door.ask("GET", path) }
+      while state["done"]?.bool != true, state["error"] == nil {
+        await client.loop.sleep(for: .milliseconds(50))
+        state = try await door.ask("GET", path)
+      }
       if let error = state["error"]?.string { throw Trouble("the world file's share \(share.name): \(error)") }
       summary.made += 1
     }

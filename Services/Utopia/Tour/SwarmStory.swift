@@ -16,6 +16,22 @@ struct SwarmStory: Sendable {
     try await forget(hash)
     stage.tell("\n  Its link is made slow, so that there is something to see: two megabytes a second.")
     try await stage.show("peer1", "PATCH", "/v1/limits", ["upload_limit": 2_000_000])
+    do throws(Trouble) {
+      try await spread(hash, magnet)
+    } catch {
+      // It stays slow for nobody who comes after this.
+      _ = try? await stage.door("peer1").ask("PATCH", "/v1/limits", ["upload_limit": 0])
+      throw error
+    }
+    try await stage.show("peer1", "PATCH", "/v1/limits", ["upload_limit": 0])
+    try await whoGave(hash)
+    try await why(hash)
+    stage.tell("\n  The tracker has seen all of them.")
+    let seen = try await stage.show("tracker", "GET", "/v1/torrents/\(hash)")
+    stage.tell("  \(seen["seeders"]?.text ?? "") seeders, \(seen["downloads"]?.text ?? "") downloads")
+  }
+
+  private func spread(_ hash: String, _ magnet: JSON) async throws(Trouble) {
     for name in Self.newcomers { try await stage.show(name, "POST", "/v1/torrents", ["magnet": magnet]) }
     for name in Self.newcomers {
       let door = try stage.door(name)
@@ -25,12 +41,6 @@ struct SwarmStory: Sendable {
         return state["state"]?.string == "seeding" ? state : nil
       }
     }
-    try await stage.show("peer1", "PATCH", "/v1/limits", ["upload_limit": 0])
-    try await whoGave(hash)
-    try await why(hash)
-    stage.tell("\n  The tracker has seen all of them.")
-    let seen = try await stage.show("tracker", "GET", "/v1/torrents/\(hash)")
-    stage.tell("  \(seen["seeders"]?.text ?? "") seeders, \(seen["downloads"]?.text ?? "") downloads")
   }
 
   /// A tour before this one may have left them with the file.

@@ -63,7 +63,7 @@ final class PeerWorld: Sendable {
   let around: Surroundings
   let address: SocketAddress
   private let server: HTTPServer
-  private let door: Door
+  let door: Door
 
   /// Where it takes connections of other peers.
   var peerAddress: SocketAddress { around.listening[0] }
