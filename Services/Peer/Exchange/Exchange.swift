@@ -38,7 +38,7 @@ final class Exchange {
   var metadata = MetadataAssembly()
   var actions: [ExchangeAction] = []
   var random: Chance
-  private var lastNumber: PeerNumber = 0
+  private(set) var lastNumber: PeerNumber
   private var round = 0
   private var nextRoundAt: Instant
   var hasToldEndgame = false
@@ -56,10 +56,12 @@ final class Exchange {
   static let speakTime = Duration.seconds(90)
   static let silenceTime = Duration.seconds(180)
 
+  /// - Parameter lastNumber: the peers have greater ones.
   init(
     infoHash: InfoHash, info: TorrentInfo?, have: Bitfield? = nil, wanted: Bitfield? = nil, peerID: PeerID,
-    settings: Settings, random: Chance, at now: Instant
+    settings: Settings, random: Chance, after lastNumber: PeerNumber = 0, at now: Instant
   ) {
+    self.lastNumber = lastNumber
     self.infoHash = infoHash
     self.peerID = peerID
     self.settings = settings
