@@ -58,7 +58,13 @@ import TorrentWire
       try DurableFile.makeDirectory(folder)
       return try PeerStore(path: path)
     }
-    let records = try await service.pool.run { try store.load() }
+    let log = service.log
+    let records = try await service.pool.run {
+      try FileUpload.removeDrafts(in: folder)
+      // One that can't be read keeps the others from nothing.
+      return try store.load { log.error("a torrent's record can't be read", metadata: ["reason": "\($0)"]) }
+        .map { StoredTorrent($0) }
+    }
     let kept = try await service.pool.run { try store.loadLimits() }
     var limits = PeerLimits()
     limits.uploadSlots = uploadSlots
@@ -70,7 +76,8 @@ import TorrentWire
     var chance = service.chance
     let resolver = SystemResolver().resolver
     let around = Surroundings(
-      loop: loop, folder: folder, disk: BlockingPool(threads: 4, queueLimit: 4096), client: service.client,
+      loop: loop, folder: folder, disk: BlockingPool(threads: 4, queueLimit: 4096),
+      checks: BlockingPool(threads: 2, queueLimit: 4096), making: BlockingPool(threads: 2), client: service.client,
       trackers: TrackerClient(
         http: HTTPTrackerClient(service.client, from: source),
         udp: UDPTrackerClient(on: loop, from: source, resolver: resolver, chance: service.chance)),
@@ -84,7 +91,7 @@ import TorrentWire
     await torrents.open(door)
     door.open(to: torrents)
     for address in listening { service.log.info("listening", metadata: ["bittorrent": "\(address)"]) }
-    try await torrents.load(records)
+    await torrents.load(records)
 
     let access = service.access
     let jobs = Jobs()

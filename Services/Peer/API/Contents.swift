@@ -35,7 +35,13 @@ extension PeerAPI {
     let change = try await request.checked(FileChange.self)
     _ = try await state(of: number, in: torrent)
     let demand = request.demand
-    try await torrent.want(number, change.wanted) { try demand($0) }
+    do {
+      try await torrent.want(number, change.wanted) { try demand($0) }
+    } catch Torrents.Failure.noSuchTorrent {
+      throw gone(torrent)
+    } catch let error as DiskError {
+      throw Problem(error)
+    }
     return try await shown(number, of: torrent)
   }
 

@@ -54,7 +54,7 @@ extension PeerAPI {
     let around = around
     let maker: TorrentMaker
     do {
-      maker = try await around.disk.run {
+      maker = try await around.making.run {
         try TorrentMaker(parts, below: around.folder, pieceLength: body.pieceLength ?? 262_144)
       }
     } catch TorrentMakerError.pieceLength(let length) {
@@ -68,7 +68,7 @@ extension PeerAPI {
     let torrents = torrents
     around.loop.spawn {
       do {
-        let (made, read) = try await around.disk.run {
+        let (made, read) = try await around.making.run {
           var builder = try maker.make { done, total in
             job.progress(total > 0 ? Double(done) / Double(total) : 1)
             return !job.isCancelled

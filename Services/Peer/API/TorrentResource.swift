@@ -26,12 +26,11 @@ extension PeerAPI {
   }
 
   func getTorrent(_ request: Request) async throws -> Response {
-    shown(try await torrent(request).summary)
+    try shown(await torrent(request).summary)
   }
 
-  private func shown(_ summary: Torrent.Summary, status: Status = .ok) -> Response {
-    let body = (try? JSON.encode(TorrentView(summary))) ?? []
-    return Response.json(body, status: status).with("etag", EntityTag(summary.record.tag).description)
+  private func shown(_ summary: Torrent.Summary, status: Status = .ok) throws -> Response {
+    .json(try JSON.encode(TorrentView(summary)), status: status).with("etag", EntityTag(summary.record.tag).description)
   }
 
   // MARK: Adding
@@ -71,7 +70,7 @@ extension PeerAPI {
   private func add(_ new: New) async throws -> Response {
     do {
       let torrent = try await torrents.add(new.record, info: new.info)
-      return shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(new.record.hash)")
+      return try shown(await torrent.summary, status: .created).with("location", "/v1/torrents/\(new.record.hash)")
     } catch let failure as Torrents.Failure {
       throw Problem(409, "\(failure)")
     }
@@ -134,9 +133,13 @@ extension PeerAPI {
     let upload = try Self.rate(change.uploadLimit, "upload_limit")
     let download = try Self.rate(change.downloadLimit, "download_limit")
     let demand = request.demand
-    let summary = try await torrent.change(
-      paused: change.paused, upload: upload, download: download, demand: { try demand($0.tag) })
-    return shown(summary)
+    do {
+      return try shown(
+        await torrent.change(
+          paused: change.paused, upload: upload, download: download, demand: { try demand($0.tag) }))
+    } catch Torrents.Failure.noSuchTorrent {
+      throw gone(torrent)
+    }
   }
 
   func deleteTorrent(_ request: Request) async throws -> Response {
@@ -162,6 +165,9 @@ extension PeerAPI {
     let octets = Metainfo.encode(info: info, tiers: summary.record.tiers, webSeeds: summary.record.webSeeds)
     return Response.octets(octets, type: "application/x-bittorrent")
   }
+
+  /// It was removed while it was to be changed.
+  func gone(_ torrent: Torrent) -> Problem { .notFound("torrent \(torrent.infoHash)") }
 
   /// For what needs the info dictionary.
   var notYet: Problem { Problem(409, "Only the magnet link is known so far: no peer has told the rest yet.") }

@@ -15,11 +15,27 @@ final class FileUpload: Sendable {
   init?(_ name: String, in folder: String) throws {
     guard TorrentInfo.component(Array(name.utf8)[...]) == name else { return nil }
     (self.folder, self.name) = (folder, name)
-    let draftName = ".upload-\(UInt64.random(in: 0 ... .max))"
+    let draftName = "\(Self.prefix)\(UInt64.random(in: 0 ... .max))"
     draftPath = "\(folder)/\(draftName)"
     guard let file = try Folder(folder).fileForWriting([draftName]) else { throw DiskError.absent(path: folder) }
     draft = file
+    // As long as it is open, nobody takes it for one that was left behind.
+    _ = try checked("flock", draftPath) { flock(file.descriptor, LOCK_EX | LOCK_NB) }
   }
+
+  /// Removes what a process left behind that was killed amid an upload. Another process may use the folder too: its drafts stay.
+  static func removeDrafts(in folder: String) throws {
+    let folder = try Folder(folder)
+    for octets in try folder.names() {
+      let name = String(decoding: octets, as: UTF8.self)
+      guard name.hasPrefix(prefix), UInt64(name.dropFirst(prefix.count)) != nil,
+        let draft = try folder.file([name]), flock(draft.descriptor, LOCK_EX | LOCK_NB) == 0
+      else { continue }
+      try folder.removeFile(name)
+    }
+  }
+
+  private static let prefix = ".upload-"
 
   /// Octets that have come.
   var length: Int64 { written.withLock { $0 } }

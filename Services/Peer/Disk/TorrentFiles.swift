@@ -43,12 +43,25 @@ final class TorrentFiles: Sendable {
   /// - Throws: `DiskError`; what was made by then stays.
   func prepare(wanted: [Bool]) throws(DiskError) {
     precondition(wanted.count == info.files.count)
+    for file in wanted.indices where wanted[file] { try prepare(file) }
+  }
+
+  /// The same for one of them.
+  func prepare(_ file: Int) throws(DiskError) {
     let folder = try Folder(self.folder)
-    for file in wanted.indices where wanted[file] {
-      // What is whole is only looked at, so that one can seed from a disk that is mounted read-only.
-      if let present = try folder.file(path(of: file)), try !isShort(present, file) { continue }
-      _ = try make(file, in: folder)
+    // What is whole is only looked at, so that one can seed from a disk that is mounted read-only.
+    if let present = try folder.file(path(of: file)), try !isShort(present, file) { return }
+    _ = try make(file, in: folder)
+  }
+
+  /// Whether a file has its name and its length still; where it is open, that name leads to that file.
+  func isThere(_ index: Int) throws(DiskError) -> Bool {
+    guard let present = try Folder(self.folder).file(path(of: index)), try !isShort(present, index) else {
+      return false
     }
+    guard let held = openFiles.file(index, forWriting: false) else { return true }
+    let (one, other) = (try present.status(), try held.status())
+    return one.st_dev == other.st_dev && one.st_ino == other.st_ino
   }
 
   /// An open file, which the caller keeps as long as it needs it.

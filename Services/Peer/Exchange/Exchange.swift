@@ -42,7 +42,7 @@ final class Exchange {
   /// Since when each piece that came out bad is asked of one peer alone, and since when the info dictionary of one size is.
   private var solesSince: [Int: Instant] = [:]
   var metadataSince: Instant?
-  private var lastNumber: PeerNumber = 0
+  private(set) var lastNumber: PeerNumber
   private var round = 0
   private var nextRoundAt: Instant
   var hasToldEndgame = false
@@ -60,10 +60,12 @@ final class Exchange {
   static let speakTime = Duration.seconds(90)
   static let silenceTime = Duration.seconds(180)
 
+  /// - Parameter lastNumber: the peers have greater ones.
   init(
     infoHash: InfoHash, info: TorrentInfo?, have: Bitfield? = nil, wanted: Bitfield? = nil, peerID: PeerID,
-    settings: Settings, random: Chance, at now: Instant
+    settings: Settings, random: Chance, after lastNumber: PeerNumber = 0, at now: Instant
   ) {
+    self.lastNumber = lastNumber
     self.infoHash = infoHash
     self.peerID = peerID
     self.settings = settings

@@ -35,15 +35,23 @@ final class PeerStore: Sendable {
   private static let columns =
     "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded"
 
-  /// All of them. Blocks.
-  func load() throws -> [TorrentRecord] {
+  /// All of them but those that can't be read, which are handed to `skip` in words. Blocks.
+  func load(skip: @escaping @Sendable (String) -> Void = { _ in }) throws -> [TorrentRecord] {
     try database.readAndWait { connection in
-      try connection.all("SELECT \(Self.columns) FROM torrent") { try Self.record($0) }.compactMap { $0 }
+      let all = try connection.all("SELECT \(Self.columns) FROM torrent") { row in Result { try Self.record(row) } }
+      return all.compactMap { result in
+        switch result {
+        case .success(let record): return record
+        case .failure(let error):
+          skip("\(error)")
+          return nil
+        }
+      }
     }
   }
 
-  private static func record(_ row: borrowing Row) throws -> TorrentRecord? {
-    guard let hash = InfoHash(row.bytes(0)) else { return nil }
+  private static func record(_ row: borrowing Row) throws -> TorrentRecord {
+    guard let hash = InfoHash(row.bytes(0)) else { throw UnreadableRecord() }
     var record = TorrentRecord(hash: hash, addedAt: Int64(row.int(6)))
     record.info = row.optionalBytes(1)
     record.name = row.optionalText(2)
@@ -59,11 +67,9 @@ final class PeerStore: Sendable {
     return record
   }
 
-  /// Writes a torrent down, new or changed.
-  func put(_ record: TorrentRecord) async throws {
-    let tiers = String(decoding: try JSON.encode(record.tiers), as: UTF8.self)
-    let webSeeds = String(decoding: try JSON.encode(record.webSeeds), as: UTF8.self)
-    let unwanted = String(decoding: try JSON.encode(record.unwanted.sorted()), as: UTF8.self)
+  /// Writes a new torrent down.
+  func add(_ record: TorrentRecord) async throws {
+    let (tiers, webSeeds, unwanted) = try Self.lists(record)
     try await database.write { connection in
       try connection.run(
         "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -71,6 +77,29 @@ final class PeerStore: Sendable {
         record.isPaused ? 1 : 0, record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded),
         Int64(clamping: record.downloaded))
     }
+  }
+
+  /// Writes down what became of a torrent; one that was removed meanwhile stays so.
+  func update(_ record: TorrentRecord) async throws {
+    let (tiers, webSeeds, unwanted) = try Self.lists(record)
+    try await database.write { connection in
+      try connection.run(
+        """
+        UPDATE torrent SET info = ?, name = ?, tiers = ?, web_seeds = ?, unwanted = ?, completed_at = ?, paused = ?, upload_limit = ?,
+          download_limit = ?, uploaded = ?, downloaded = ? WHERE info_hash = ? AND added_at = ?
+        """,
+        record.info, record.name, tiers, webSeeds, unwanted, record.completedAt, record.isPaused ? 1 : 0,
+        record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded), Int64(clamping: record.downloaded),
+        record.hash.octets, record.addedAt)
+    }
+  }
+
+  private static func lists(_ record: TorrentRecord) throws -> (tiers: String, webSeeds: String, unwanted: String) {
+    (
+      String(decoding: try JSON.encode(record.tiers), as: UTF8.self),
+      String(decoding: try JSON.encode(record.webSeeds), as: UTF8.self),
+      String(decoding: try JSON.encode(record.unwanted.sorted()), as: UTF8.self)
+    )
   }
 
   func remove(_ hash: InfoHash) async throws {
@@ -95,4 +124,8 @@ final class PeerStore: Sendable {
       try connection.run("INSERT OR REPLACE INTO setting VALUES ('download_limit', ?)", download)
     }
   }
+}
+
+private struct UnreadableRecord: Error, CustomStringConvertible {
+  let description = "an info hash has not 20 octets"
 }

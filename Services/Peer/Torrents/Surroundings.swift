@@ -10,8 +10,11 @@ struct Surroundings: Sendable {
   let loop: EventLoop
   /// Where files come to lie.
   let folder: String
-  /// For disks and hashes.
+  /// For disks and hashes: what somebody waits for.
   let disk: BlockingPool
+  /// For what reads whole torrents: serving never waits for it.
+  let checks: BlockingPool
+  let making: BlockingPool
   let client: HTTPClient
   let trackers: TrackerClient
   let clock: WorldClock

@@ -241,27 +241,22 @@ extension Torrent {
     guard reading[key]?.count == 1 else { return }
     let range = octets(of: key, with: block, in: info)
     let run = run
-    loop.spawn { [around] in
+    work { torrent in
       do {
-        let octets = try await around.disk.run { try files.read(key.piece, range) }
-        await self.read(key, octets, run)
+        let octets = try await torrent.onThread(of: torrent.around.disk) { try files.read(key.piece, range) }
+        guard run == torrent.run else { return }
+        // What is gone from under the torrent can't be given any more.
+        guard let octets else { throw FilesAreGone() }
+        torrent.read(key, octets)
       } catch {
-        await self.read(key, nil, run)
+        torrent.fail(error, run)
       }
     }
   }
 
-  private func read(_ key: ChunkCache.Key, _ octets: [UInt8]?, _ run: Int) async {
-    let waiting = reading.removeValue(forKey: key) ?? []
-    guard run == self.run else { return }
-    guard let octets else {
-      // What is gone from under the torrent can't be given any more: all of it has to be looked at again.
-      have = nil
-      return await fail(
-        "Some of the files are gone or shorter than they were: put them back, then start it again.", run)
-    }
+  private func read(_ key: ChunkCache.Key, _ octets: [UInt8]) {
     cache.set(key, octets)
-    for number in waiting { goOn(number) }
+    for number in reading.removeValue(forKey: key) ?? [] { goOn(number) }
     act()
   }
 }

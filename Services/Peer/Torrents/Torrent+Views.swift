@@ -33,11 +33,7 @@ extension Torrent {
   private var left: UInt64? {
     guard let info else { return nil }
     // Nobody looks at each piece where all are wanted.
-    if record.unwanted.isEmpty, let here = exchange?.picker.have ?? have, here.pieceCount == info.pieceCount {
-      let last = info.pieceCount - 1
-      let shorter = here[last] ? info.pieceLength - info.length(of: last) : 0
-      return UInt64(info.length - Int64(here.held) * Int64(info.pieceLength) + Int64(shorter))
-    }
+    if record.unwanted.isEmpty, let missing { return missing }
     if let left = exchange?.left { return left }
     guard let have else { return nil }
     let wanted = wantedPieces(of: info)
@@ -62,6 +58,7 @@ extension Torrent {
   func change(
     paused: Bool?, upload: Int?, download: Int?, demand: @Sendable (TorrentRecord) throws -> Void
   ) async throws -> Summary {
+    guard !isRemoved else { throw Torrents.Failure.noSuchTorrent }
     try demand(record)
     let before = record
     if let upload { record.uploadLimit = upload == 0 ? nil : upload }
@@ -69,7 +66,7 @@ extension Torrent {
     if let paused { record.isPaused = paused }
     bound()
     do {
-      try await around.store.put(record)
+      try await around.store.update(record)
     } catch {
       // What is not written down does not hold.
       if upload != nil { record.uploadLimit = before.uploadLimit }
@@ -78,6 +75,7 @@ extension Torrent {
       bound()
       throw error
     }
+    guard !isRemoved else { throw Torrents.Failure.noSuchTorrent }
     // Somebody may have said otherwise meanwhile: the last one holds.
     if paused == true, record.isPaused { await stop() }
     if paused != nil, !record.isPaused { start() }
@@ -92,20 +90,24 @@ extension Torrent {
   /// Whether a file is wanted from now on.
   /// - Parameter demand: throws where the file's tag is not what the caller believes.
   func want(_ file: Int, _ isWanted: Bool, demand: @Sendable (String) throws -> Void) async throws {
+    guard !isRemoved else { throw Torrents.Failure.noSuchTorrent }
     let wasWanted = !record.unwanted.contains(file)
     try demand(tag(of: file))
     set(file, isWanted: isWanted)
+    jobs.begin()
+    defer { jobs.end() }
     do {
-      try await around.store.put(record)
+      if isWanted, let files, let info {
+        _ = try await prepare(files, of: info, until: Cancellation())
+        guard !isRemoved else { throw Torrents.Failure.noSuchTorrent }
+      }
+      try await around.store.update(record)
     } catch {
+      // What is not written down does not hold.
       set(file, isWanted: wasWanted)
       throw error
     }
     guard let info else { return }
-    if isWanted, let files {
-      let wanted = wantedFiles(of: info)
-      try await around.disk.run { try files.prepare(wanted: wanted) }
-    }
     exchange?.want(wantedPieces(of: info), at: .current)
     if let exchange {
       if state == .seeding, !exchange.isComplete { state = .downloading }
@@ -124,7 +126,8 @@ extension Torrent {
 
   /// False where there is nobody to tell.
   func announceNow() -> Bool {
-    guard let announcer else { return false }
+    // While trackers hear of the end before, they will hear of the beginning.
+    guard let announcer else { return exchange != nil && !farewell.isEmpty && !record.tiers.isEmpty }
     announcer.assumeIsolated { $0.announceNow() }
     return true
   }

@@ -29,7 +29,8 @@ extension Torrent {
       do {
         var content: [UInt8] = []
         for segment in info.segments(piece, 0..<info.length(of: piece)) {
-          content += try await self.get(WebSeed.address(of: info.files[segment.file], in: info, at: url), segment)
+          content += try await self.get(
+            WebSeed.address(of: info.files[segment.file], in: info, at: url), segment, run)
         }
         await self.fetched(piece, content, from: seed, run)
       } catch {
@@ -38,7 +39,7 @@ extension Torrent {
     }
   }
 
-  private func get(_ url: String, _ segment: TorrentInfo.Segment) async throws -> [UInt8] {
+  private func get(_ url: String, _ segment: TorrentInfo.Segment, _ run: Int) async throws -> [UInt8] {
     var request = ClientRequest(url)
     let range = "\(segment.offset)-\(segment.offset + segment.count - 1)"
     request.headers = [("Range", "bytes=\(range)")]
@@ -55,6 +56,7 @@ extension Torrent {
     let limits = RateLimiters([download, around.download])
     var octets: [UInt8] = []
     while octets.count < Int(segment.count), let part = try await response.next() {
+      guard run == self.run else { throw request.unusable("nobody wants it any more") }
       octets += part
       await limits.pass(part.count)
     }

@@ -68,13 +68,28 @@ actor Torrent {
   var door: Door?
   /// Grows with each start and stop, so that what belongs to the run before counts no more.
   var run = 0
+  /// A stop that has not come to its end, and whether somebody wants it to begin again then.
+  let stopping = Pending()
+  private var startsAgain = false
+  /// It belongs to the torrents no more: nobody may start or change it.
+  var isRemoved = false
+  /// Work on its files.
+  let jobs = Pending()
+  /// Raised where nobody wants what is being looked at.
+  var calledOff = Cancellation()
+  /// Trackers that are told of the end: they hear of a new beginning only afterwards, also where the torrent was added anew.
+  var farewell = Pending()
+  /// What they are told then.
+  var lastReport: AnnounceRequest?
+  /// The last peer's number: they begin anew with no run, so that nobody takes what was meant for another.
+  private var lastPeer: PeerNumber = 0
   /// Octets that were written down last.
   private var written: (uploaded: UInt64, downloaded: UInt64) = (0, 0)
   private var meters: (up: RateMeter, down: RateMeter)
   private var lastTotals: (up: UInt64, down: UInt64) = (0, 0)
 
-  /// - Parameter info: what the record's info dictionary says, where somebody has read it already: a large one takes long.
-  init(_ record: TorrentRecord, _ around: Surroundings, info: TorrentInfo? = nil) throws {
+  /// - Parameter info: what the record's info dictionary says; to read a large one takes long.
+  init(_ record: TorrentRecord, _ around: Surroundings, info: TorrentInfo?) {
     self.record = record
     self.around = around
     loop = around.loop
@@ -86,7 +101,7 @@ actor Torrent {
     cache = ChunkCache(octets: around.limits.uploadCache)
     meters = (RateMeter(at: now), RateMeter(at: now))
     written = (record.uploaded, record.downloaded)
-    if let info = try info ?? record.readInfo() {
+    if let info {
       self.info = info
       files = TorrentFiles(info: info, folder: around.folder)
     }
@@ -96,12 +111,15 @@ actor Torrent {
 
   /// Begins, or goes on after a pause.
   func start() {
-    guard !isRunning else { return }
+    // What is ending comes to its end first.
+    guard stopping.isEmpty else { return startsAgain = true }
+    guard !isRunning, !isRemoved else { return }
     run += 1
     record.isPaused = false
     guard let info, let files else { return begin(nil, Bitfield(pieceCount: 0)) }
-    if let have { return begin(info, have) }
-    check(info, files)
+    guard let have else { return check(info, files) }
+    begin(info, have)
+    seeAgain()
   }
 
   var isRunning: Bool {
@@ -111,49 +129,7 @@ actor Torrent {
     }
   }
 
-  /// Looks at what lies in the folder, and begins then.
-  private func check(_ info: TorrentInfo, _ files: TorrentFiles) {
-    state = .checking(done: 0)
-    let (run, wanted) = (run, wantedFiles(of: info))
-    loop.spawn { [around] in
-      do {
-        let have = try await around.disk.run {
-          try files.prepare(wanted: wanted)
-          return try self.verify(info, files, run)
-        }
-        await self.checked(info, have, run)
-      } catch {
-        await self.fail("\(error)", run)
-      }
-    }
-  }
-
-  /// Blocks. Every piece is read and hashed; those that were never written are seen as holes.
-  private nonisolated func verify(_ info: TorrentInfo, _ files: TorrentFiles, _ run: Int) throws -> Bitfield {
-    var have = Bitfield(pieceCount: info.pieceCount)
-    var told: Int64 = 0
-    for piece in 0..<info.pieceCount {
-      have[piece] = try files.verify(piece)
-      let done = Int64(piece + 1) * Int64(info.pieceLength)
-      if done - told > 64 << 20 {
-        told = done
-        loop.submit { [weak self] in self?.assumeIsolated { $0.checkGoesOn(min(done, info.length), run) } }
-      }
-    }
-    return have
-  }
-
-  private func checkGoesOn(_ done: Int64, _ run: Int) {
-    if run == self.run, case .checking = state { state = .checking(done: done) }
-  }
-
-  private func checked(_ info: TorrentInfo, _ have: Bitfield, _ run: Int) {
-    self.have = have
-    guard run == self.run else { return }
-    begin(info, have)
-  }
-
-  private func begin(_ info: TorrentInfo?, _ have: Bitfield) {
+  func begin(_ info: TorrentInfo?, _ have: Bitfield) {
     let now = Instant.current
     var settings = Exchange.Settings()
     settings.uploadSlots = around.limits.uploadSlots
@@ -162,53 +138,80 @@ actor Torrent {
     settings.client = "Network Utopia \(Release.version)"
     let exchange = Exchange(
       infoHash: infoHash, info: info, have: have, wanted: info.map(wantedPieces), peerID: around.peerID,
-      settings: settings, random: around.chance, at: now)
+      settings: settings, random: around.chance, after: lastPeer, at: now)
     self.exchange = exchange
     lastTotals = (0, 0)
     beginWebSeeds()
     state = info == nil ? .fetchingInfo : exchange.isComplete ? .seeding : .downloading
-    announce(isComplete: exchange.isComplete)
+    announce()
     learn(record.peers.compactMap { SocketAddress($0) }, from: .person)
     tick()
     act()
   }
 
-  /// Ends all connections; the trackers hear of it.
-  func stop(_ next: State = .paused) async {
-    guard isRunning else {
-      state = next
+  /// Ends all connections, and waits for what is on its way to the disk; the trackers hear of it then, which nobody waits for here.
+  func stop(_ next: State = .paused, looksAgain: Bool = false) async {
+    guard stopping.isEmpty else {
+      startsAgain = false
+      await stopping.wait()
+      if !isRunning { state = next }
       return
     }
+    guard isRunning else { return state = next }
+    stopping.begin()
     run += 1
-    await settle()
+    calledOff.raise()
+    calledOff = Cancellation()
     hangUp()
+    reading = [:]
+    await jobs.wait()
+    count()
+    if let exchange, exchange.info != nil { have = exchange.picker.have }
+    if looksAgain { have = nil }
+    await save()
+    takeLeave()
+    lastPeer = exchange?.lastNumber ?? lastPeer
     exchange = nil
     webSeeds = [:]
-    state = next
-    let announcer = announcer
-    self.announcer = nil
-    await announcer?.stop()
     files?.close()
+    state = next
+    stopping.end()
+    if startsAgain {
+      startsAgain = false
+      start()
+    }
   }
 
-  /// What has moved is noted down.
-  private func settle() async {
-    count()
-    if let exchange, info != nil { have = exchange.picker.have }
-    await save()
-  }
-
-  func fail(_ reason: String, _ run: Int) async {
+  /// It stands still until somebody does what the words say.
+  func fail(_ reason: any Error, _ run: Int) {
     guard run == self.run else { return }
     around.log.error("a torrent stands still", metadata: ["torrent": "\(infoHash)", "reason": "\(reason)"])
-    await stop(.failed(reason))
+    // Who fails is waited for by the stop.
+    loop.spawn { await self.end(.failed("\(reason)"), looksAgain: reason is FilesAreGone, run) }
+  }
+
+  func leave(_ run: Int) {
+    guard run == self.run else { return }
+    record.isPaused = true
+    loop.spawn { await self.end(.paused, run) }
+  }
+
+  private func end(_ next: State, looksAgain: Bool = false, _ run: Int) async {
+    if run == self.run { await stop(next, looksAgain: looksAgain) }
+  }
+
+  /// It never begins again, and nobody reads or writes its files when this has returned.
+  func remove() async {
+    isRemoved = true
+    await stop()
+    await jobs.wait()
   }
 
   /// Writes down what has to outlast a restart.
   func save() async {
     written = (record.uploaded, record.downloaded)
     do {
-      try await around.store.put(record)
+      try await around.store.update(record)
     } catch {
       around.log.error("a torrent could not be written down", metadata: ["reason": "\(error)"])
     }
@@ -267,7 +270,11 @@ actor Torrent {
 
   func act() {
     guard let exchange else { return }
-    for action in exchange.takeActions() { act(on: action) }
+    for action in exchange.takeActions() {
+      // What is decided while it stops is told, and nothing more.
+      if case .tell = action {} else if !stopping.isEmpty { continue }
+      act(on: action)
+    }
   }
 
   private func act(on action: ExchangeAction) {
@@ -284,6 +291,10 @@ actor Torrent {
   }
 
   private func tell(_ event: ExchangeEvent) {
+    if case .completed = event { complete() } else { note(event) }
+  }
+
+  private func note(_ event: ExchangeEvent) {
     lastDecision += 1
     decisions.append(Decision(id: lastDecision, time: around.clock.now.seconds, event: event))
     // In one go now and then: to shift all of them for each new one would cost more than keeping a few too many.
@@ -291,26 +302,17 @@ actor Torrent {
       decisions.removeFirst(decisions.count - around.limits.decisions)
     }
     around.events.publish(.exchange(infoHash, event))
-    if case .completed = event { completed() }
   }
 
-  private func completed() {
-    guard state == .downloading else { return }
+  /// False where something is missing again meanwhile.
+  func becomeSeeder() -> Bool {
+    guard let exchange, exchange.isComplete, state == .downloading else { return false }
     state = .seeding
     record.completedAt = around.clock.now.seconds
-    announcer?.assumeIsolated { $0.completed() }
-    let (files, run) = (files, run)
-    loop.spawn { [around] in
-      await self.save()
-      if let files { _ = try? await around.disk.run { try files.synchronize() } }
-      if around.leavesOnComplete { await self.leave(run) }
-    }
-  }
-
-  private func leave(_ run: Int) async {
-    guard run == self.run else { return }
-    record.isPaused = true
-    await stop()
+    note(.completed)
+    // To trackers, all of it counts.
+    if exchange.picker.have.isFull { announcer?.assumeIsolated { $0.completed() } }
+    return true
   }
 
   // MARK: What is wanted

@@ -32,3 +32,21 @@ struct TorrentRecord: Sendable {
     return try TorrentInfo(decoding: info[...])
   }
 }
+
+/// A torrent of an earlier run, read.
+struct StoredTorrent: Sendable {
+  var record: TorrentRecord
+  var info: TorrentInfo?
+  /// Why its info dictionary can't be read.
+  var fault: String?
+
+  init(_ record: TorrentRecord) {
+    self.record = record
+    do throws(TorrentError) {
+      info = try record.readInfo()
+    } catch {
+      fault =
+        "What is kept of it can't be read (\(error)): start it to ask other peers for it, or remove it and add it anew."
+    }
+  }
+}

@@ -12,6 +12,8 @@ actor Torrents {
   private var leaving: [InfoHash: Torrent] = [:]
   let around: Surroundings
   private var door: Door?
+  /// Of those that were removed, while trackers are told of it.
+  private var farewells: [InfoHash: Pending] = [:]
 
   enum Failure: Error, Equatable {
     case exists, tooMany, noSuchTorrent
@@ -32,10 +34,11 @@ actor Torrents {
   func open(_ door: Door) { self.door = door }
 
   /// Those of an earlier run.
-  func load(_ records: [TorrentRecord]) throws {
-    for record in records {
-      let torrent = try Torrent(record, around)
-      torrents[record.hash] = torrent
+  func load(_ records: [StoredTorrent]) {
+    for stored in records {
+      let torrent = Torrent(stored.record, around, info: stored.info)
+      torrents[stored.record.hash] = torrent
+      if let words = stored.fault { torrent.assumeIsolated { $0.state = .failed(words) } }
       enter(torrent)
     }
   }
@@ -46,11 +49,11 @@ actor Torrents {
   func add(_ record: TorrentRecord, info: TorrentInfo? = nil) async throws -> Torrent {
     guard torrents[record.hash] == nil, leaving[record.hash] == nil else { throw Failure.exists }
     guard torrents.count < around.limits.torrents else { throw Failure.tooMany }
-    let torrent = try Torrent(record, around, info: info)
+    let torrent = Torrent(record, around, info: try info ?? record.readInfo())
     if record.info != nil, let name = record.name, isTaken(name, besides: record.hash) { throw Failure.samePlace(name) }
     torrents[record.hash] = torrent
     do {
-      try await around.store.put(record)
+      try await around.store.add(record)
     } catch {
       torrents[record.hash] = nil
       throw error
@@ -70,9 +73,11 @@ actor Torrents {
   }
 
   private func enter(_ torrent: Torrent) {
-    let door = door
+    let (door, farewell) = (door, farewells[torrent.infoHash])
     torrent.assumeIsolated { torrent in
       torrent.door = door
+      if let farewell { torrent.farewell = farewell }
+      if case .failed = torrent.state { return }
       if !torrent.record.isPaused { torrent.start() }
     }
   }
@@ -85,39 +90,86 @@ actor Torrents {
   ) async throws {
     let torrent = try takeOut(hash, demand)
     defer { leaving[hash] = nil }
-    await torrent.stop()
+    await torrent.remove()
     do {
       try await around.store.remove(hash)
     } catch {
-      torrents[hash] = torrent
-      enter(torrent)
+      takeBack(torrent)
       throw error
     }
+    letSayFarewell(torrent)
     around.events.publish(.removed(hash))
-    if withData, let files = await torrent.files { try await around.disk.run { try files.remove() } }
+    if withData, let files = await torrent.files {
+      try await torrent.onThread(of: around.checks) { try files.remove() }
+    }
+  }
+
+  private func takeBack(_ torrent: Torrent) {
+    torrent.assumeIsolated { $0.isRemoved = false }
+    torrents[torrent.infoHash] = torrent
+    enter(torrent)
+  }
+
+  /// Nobody who removes a torrent waits for its trackers.
+  private func letSayFarewell(_ torrent: Torrent) {
+    let (hash, farewell) = (torrent.infoHash, torrent.assumeIsolated { $0.farewell })
+    guard !farewell.isEmpty else { return }
+    farewells[hash] = farewell
+    loop.spawn {
+      await farewell.wait()
+      await self.forget(farewell, of: hash)
+    }
+  }
+
+  private func forget(_ farewell: Pending, of hash: InfoHash) {
+    if farewells[hash] === farewell, farewell.isEmpty { farewells[hash] = nil }
   }
 
   private func takeOut(_ hash: InfoHash, _ demand: @Sendable (TorrentRecord) throws -> Void) throws -> Torrent {
     guard let torrent = torrents[hash] else { throw Failure.noSuchTorrent }
     try torrent.assumeIsolated { try demand($0.record) }
+    torrent.assumeIsolated { $0.isRemoved = true }
     torrents[hash] = nil
     leaving[hash] = torrent
     return torrent
   }
 
+  /// All of them side by side.
+  /// - Throws: the first error, after all else is removed.
   func removeAll() async throws {
+    var failure: (any Error)?
     // One that comes meanwhile goes too.
-    while let hash = torrents.keys.first {
-      // Somebody else may be removing it.
-      do { try await remove(hash, withData: true) } catch Failure.noSuchTorrent {}
+    while failure == nil, !torrents.isEmpty {
+      await withTaskGroup(of: (any Error)?.self) { group in
+        for hash in torrents.keys { group.addTask { await self.failure(ofRemoving: hash) } }
+        for await one in group { failure = failure ?? one }
+      }
     }
+    if let failure { throw failure }
     around.events.publish(.reset)
   }
 
-  /// All of them stop, but go on with the next start.
+  private func failure(ofRemoving hash: InfoHash) async -> (any Error)? {
+    do {
+      try await remove(hash, withData: true)
+    } catch Failure.noSuchTorrent {
+      // Somebody else is removing it.
+    } catch {
+      return error
+    }
+    return nil
+  }
+
+  /// All of them stop, but go on with the next start. The trackers hear of it.
   func stop() async {
     await withTaskGroup(of: Void.self) { group in
-      for torrent in torrents.values { group.addTask { await torrent.stop() } }
+      for torrent in torrents.values {
+        group.addTask {
+          await torrent.stop()
+          await torrent.farewell.wait()
+        }
+      }
+      for farewell in farewells.values { group.addTask { await farewell.wait() } }
     }
   }
 }

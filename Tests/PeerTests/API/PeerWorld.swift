@@ -78,7 +78,8 @@ final class PeerWorld: Sendable {
     door = Door(limits: limits, metrics: Metrics(), on: loop)
     let listening = [try door.listen(on: free)]
     around = Surroundings(
-      loop: loop, folder: folder.path, disk: BlockingPool(threads: 2, queueLimit: 1024), client: client,
+      loop: loop, folder: folder.path, disk: BlockingPool(threads: 2, queueLimit: 1024),
+      checks: BlockingPool(threads: 2, queueLimit: 4096), making: BlockingPool(threads: 2), client: client,
       trackers: TrackerClient(
         http: HTTPTrackerClient(client),
         udp: UDPTrackerClient(
