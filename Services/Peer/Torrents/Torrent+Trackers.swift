@@ -55,7 +55,7 @@ extension Torrent {
   /// Octets of the whole torrent that are not here, wanted or not: to others, who lacks something is no seeder (BEP 3, 21). Nil while that
   /// is not known.
   var missing: UInt64? {
-    guard let info, let here = exchange?.picker.have ?? have, here.pieceCount == info.pieceCount else { return nil }
+    guard let info, let here else { return nil }
     let last = info.pieceCount - 1
     let shorter = here[last] ? info.pieceLength - info.length(of: last) : 0
     return UInt64(info.length - Int64(here.held) * Int64(info.pieceLength) + Int64(shorter))

@@ -22,7 +22,7 @@ extension Torrent {
 
   var summary: Summary {
     count()
-    let here = exchange?.picker.have ?? have
+    let here = here
     return Summary(
       record: record, state: state, info: info, piecesHere: info == nil ? nil : here?.held, progress: progress,
       left: left, wasted: exchange?.wasted ?? 0, rates: isRunning ? rates : (0, 0), peers: links.count,
@@ -30,12 +30,18 @@ extension Torrent {
       isFreeRider: around.isFreeRider)
   }
 
+  /// The pieces that are here; nil where nobody has looked yet, as when a magnet link's info dictionary has just come.
+  var here: Bitfield? {
+    guard let info else { return nil }
+    return [exchange?.picker.have, have].compactMap { $0 }.first { $0.pieceCount == info.pieceCount }
+  }
+
   private var left: UInt64? {
     guard let info else { return nil }
     // Nobody looks at each piece where all are wanted.
     if record.unwanted.isEmpty, let missing { return missing }
     if let left = exchange?.left { return left }
-    guard let have else { return nil }
+    guard let have = here else { return nil }
     let wanted = wantedPieces(of: info)
     return (0..<info.pieceCount).reduce(0) { $0 + (wanted[$1] && !have[$1] ? UInt64(info.length(of: $1)) : 0) }
   }
@@ -108,8 +114,8 @@ extension Torrent {
       throw error
     }
     guard let info else { return }
-    exchange?.want(wantedPieces(of: info), at: .current)
-    if let exchange {
+    if let exchange, exchange.info != nil {
+      exchange.want(wantedPieces(of: info), at: .current)
       if state == .seeding, !exchange.isComplete { state = .downloading }
       if state == .downloading, exchange.isComplete { state = .seeding }
     }
@@ -158,7 +164,7 @@ extension Torrent {
   /// Of the files with these numbers, as far as there are any; nil while only the magnet link is known.
   func fileStates(_ range: Range<Int>) -> [FileState]? {
     guard let info else { return nil }
-    let here = exchange?.picker.have ?? have ?? Bitfield(pieceCount: info.pieceCount)
+    let here = here ?? Bitfield(pieceCount: info.pieceCount)
     return range.clamped(to: info.files.indices).map { number in
       let file = info.files[number]
       var octets: Int64 = 0
@@ -189,7 +195,7 @@ extension Torrent {
     guard let info else { return nil }
     let range = range.clamped(to: 0..<info.pieceCount)
     guard let picker = exchange?.picker, picker.pieceCount == info.pieceCount else {
-      let here = have ?? Bitfield(pieceCount: info.pieceCount)
+      let here = here ?? Bitfield(pieceCount: info.pieceCount)
       let wanted = wantedPieces(of: info)
       return PieceMap(
         pieceCount: info.pieceCount, range: range,

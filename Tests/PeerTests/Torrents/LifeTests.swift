@@ -49,12 +49,12 @@ import TorrentWire
     let place = try await seeder.share()
     _ = try await leecher.add(try PeerWorld.torrent())
     // Two that have all would part.
-    _ = try await leecher.ask("PATCH", place, #"{"download_limit":1024}"#)
+    _ = try await seeder.ask("PATCH", place, #"{"upload_limit":1024}"#)
     var last = 0
     for _ in 1...3 {
       try await leecher.call(seeder, for: place)
-      try await seeder.until("connected") { try await seeder.torrent(place).links.keys.contains { $0 > last } }
-      last = try await seeder.torrent(place).links.keys.max() ?? 0
+      try await seeder.until("connected") { try await seeder.torrent(place).newestLink > last }
+      last = try await seeder.torrent(place).newestLink
       _ = try await seeder.pause(place, true)
       _ = try await seeder.pause(place, false)
     }
@@ -136,4 +136,8 @@ import TorrentWire
     barrier.open()
     #expect(try await paused.number("pieces_here") == 6)
   }
+}
+
+extension Torrent {
+  fileprivate var newestLink: PeerNumber { links.keys.max() ?? 0 }
 }
