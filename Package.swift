@@ -122,7 +122,7 @@ let package = Package(
     tests(
       "Registrar",
       ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets", "ServiceKit", "SQL", log]),
-    tests("Utopia", ["Octets"]),
+    tests("Utopia", ["EventLoop", "HTTPClient", "HTTPServer", "HTTPWire", "Octets"]),
     tests("Tracker", ["EventLoop", "HTTPServer", "Octets", "SQL", "ServiceKit", "TorrentWire", log]),
     tests(
       "Peer",

@@ -1,5 +1,6 @@
 import EventLoop
 import Glibc
+import HTTPServer
 import Octets
 import Testing
 import TorrentWire
@@ -88,6 +89,28 @@ import TorrentWire
     for _ in 0..<500 where world.door.calls > 0 { await world.loop.sleep(for: .milliseconds(10)) }
     #expect(world.door.calls == 0)
     await listener.drain()
+  }
+
+  @Test func trackersAreAskedForMoreWhenAllWhoAreKnownWereCalled() async throws {
+    let asked = Lock(0)
+    let world = try await PeerWorld { router in
+      router.get("/announce") { _ in
+        asked.withLock { $0 += 1 }
+        let reply = Array("d8:intervali1800e12:min intervali0e5:peers6:".utf8) + [127, 0, 0, 1, 0, 1] + Array("e".utf8)
+        return .octets(reply, type: "text/plain")
+      }
+      router.get("/film.torrent") { _ in .octets(try PeerWorld.torrent(), type: "application/x-bittorrent") }
+    }
+    await world.onLoop { $0.calls = world.around.limits.allCalls }
+    let answer = try await world.ask(
+      "POST", "/v1/torrents",
+      #"{"url":"http://\#(world.address)/film.torrent","trackers":["http://\#(world.address)/announce"]}"#)
+    #expect(answer.status == 201, "\(answer.body)")
+    await world.loop.sleep(for: .milliseconds(2500))
+    #expect(asked.withLock { $0 } == 1)
+    await world.onLoop { $0.calls = 0 }
+    for _ in 0..<500 where asked.withLock({ $0 < 2 }) { await world.loop.sleep(for: .milliseconds(10)) }
+    #expect(asked.withLock { $0 } > 1)
   }
 
   @Test func whoWasPartedFromIsRemembered() async throws {
