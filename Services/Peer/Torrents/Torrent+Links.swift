@@ -227,7 +227,7 @@ extension Torrent {
         guard let octets else { throw FilesAreGone() }
         torrent.read(key, octets)
       } catch {
-        torrent.fail(error, run)
+        torrent.fail(error, run, looksAgain: error is FilesAreGone)
       }
     }
   }

@@ -53,10 +53,10 @@ import TorrentWire
     var last = 0
     for _ in 1...3 {
       try await leecher.call(seeder, for: place)
-      try await seeder.until("connected") { try await seeder.torrent(place).links.keys.contains { $0 > last } }
-      last = try await seeder.torrent(place).links.keys.max() ?? 0
-      _ = try await seeder.pause(place, true)
-      _ = try await seeder.pause(place, false)
+      try await leecher.until("connected") { try await leecher.torrent(place).links.keys.contains { $0 > last } }
+      last = try await leecher.torrent(place).links.keys.max() ?? 0
+      _ = try await leecher.pause(place, true)
+      _ = try await leecher.pause(place, false)
     }
   }
 
