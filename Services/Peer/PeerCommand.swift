@@ -63,8 +63,10 @@ import TorrentWire
       try FileUpload.removeDrafts(in: folder)
       // One that can't be read keeps the others from nothing.
       return try store.load { log.error("a torrent's record can't be read", metadata: ["reason": "\($0)"]) }
-        .map { StoredTorrent($0) }
     }
+    let lastSeen = try await store.takeLastSeen()
+    // Of a hundred thousand files an info dictionary takes long to read.
+    let stored = try await service.pool.run { records.map { StoredTorrent($0, lastSeen[$0.hash]) } }
     let kept = try await service.pool.run { try store.loadLimits() }
     var limits = PeerLimits()
     limits.uploadSlots = uploadSlots
@@ -91,7 +93,7 @@ import TorrentWire
     await torrents.open(door)
     door.open(to: torrents)
     for address in listening { service.log.info("listening", metadata: ["bittorrent": "\(address)"]) }
-    await torrents.load(records)
+    await torrents.load(stored)
 
     let access = service.access
     let jobs = Jobs()

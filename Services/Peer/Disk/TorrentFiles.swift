@@ -64,6 +64,13 @@ final class TorrentFiles: Sendable {
     return one.st_dev == other.st_dev && one.st_ino == other.st_ino
   }
 
+  /// What tells whether somebody touched a file since: its length and when it was written last.
+  func trace(of index: Int) throws(DiskError) -> String {
+    guard let file = try Folder(self.folder).file(path(of: index)) else { return "-" }
+    let status = try file.status()
+    return "\(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
+  }
+
   /// An open file, which the caller keeps as long as it needs it.
   ///
   /// - Parameter forWriting: makes the file if need be, in full length.

@@ -3,7 +3,8 @@ import SQL
 import ServiceKit
 import TorrentWire
 
-/// What lasts: the torrents, what was said of them, and how much each has moved. Which pieces are here the files themselves say.
+/// What lasts: the torrents, what was said of them, and how much each has moved. Which pieces are here the files themselves say, and what
+/// they looked like at a clean end.
 final class PeerStore: Sendable {
   let database: Database
 
@@ -29,7 +30,16 @@ final class PeerStore: Sendable {
         downloaded BIGINT NOT NULL
       ) WITHOUT ROWID;
       CREATE TABLE setting (name TEXT PRIMARY KEY, value BIGINT) WITHOUT ROWID;
-      """)
+      """),
+    Migration(
+      2,
+      """
+      CREATE TABLE last_seen (           -- at a clean end; empty while the service runs
+        info_hash BLOB PRIMARY KEY,
+        have BLOB NOT NULL,              -- a bit for each piece
+        traces BLOB NOT NULL             -- SHA-1 of what the files looked like
+      ) WITHOUT ROWID;
+      """),
   ]
 
   private static let columns =
@@ -104,6 +114,27 @@ final class PeerStore: Sendable {
 
   func remove(_ hash: InfoHash) async throws {
     try await database.write { try $0.run("DELETE FROM torrent WHERE info_hash = ?", hash.octets) }
+  }
+
+  // MARK: What was here
+
+  func put(_ seen: [InfoHash: LastSeen]) async throws {
+    try await database.write { connection in
+      for (hash, seen) in seen {
+        try connection.run("INSERT OR REPLACE INTO last_seen VALUES (?, ?, ?)", hash.octets, seen.have, seen.traces)
+      }
+    }
+  }
+
+  /// What was here, and forgets it: after a crash nothing of it is to be believed.
+  func takeLastSeen() async throws -> [InfoHash: LastSeen] {
+    try await database.write { connection in
+      let all = try connection.all("SELECT info_hash, have, traces FROM last_seen") {
+        (InfoHash($0.bytes(0)), LastSeen(have: $0.bytes(1), traces: $0.bytes(2)))
+      }
+      try connection.run("DELETE FROM last_seen")
+      return all.reduce(into: [:]) { seen, one in if let hash = one.0 { seen[hash] = one.1 } }
+    }
   }
 
   // MARK: Settings

@@ -92,13 +92,45 @@ extension Torrent {
     let (run, flag) = (run, calledOff)
     work { torrent in
       do {
-        guard let have = try await torrent.look(at: files, of: info, until: flag) else { return }
+        var have = try await torrent.remember(files, of: info, until: flag)
+        if have == nil { have = try await torrent.look(at: files, of: info, until: flag) }
+        guard let have, !flag.isRaised else { return }
         torrent.have = have
         torrent.begin(info, have)
       } catch {
         torrent.fail(error, run)
       }
     }
+  }
+
+  /// What was here at the end of the run before; nil where somebody has touched the files since.
+  private func remember(_ files: TorrentFiles, of info: TorrentInfo, until flag: Cancellation) async throws -> Bitfield?
+  {
+    guard let lastSeen, let have = Bitfield(lastSeen.have, pieceCount: info.pieceCount) else { return nil }
+    let traces = try await traces(of: files, in: info, until: flag)
+    guard !flag.isRaised else { return nil }
+    self.lastSeen = nil
+    return traces == lastSeen.traces ? have : nil
+  }
+
+  /// What is here, for the next run, once it has stopped; nil where nobody has looked in this one either.
+  func see() async -> LastSeen? {
+    guard let files, let info, let have else { return lastSeen }
+    do {
+      try await onThread(of: around.checks) { try files.synchronize() }
+      return LastSeen(have: have.octets, traces: try await traces(of: files, in: info, until: Cancellation()))
+    } catch {
+      return nil
+    }
+  }
+
+  private func traces(of files: TorrentFiles, in info: TorrentInfo, until flag: Cancellation) async throws -> [UInt8] {
+    let traces = Lock([UInt8]())
+    _ = try await inSlices(info.files.count, until: flag) { file in
+      let trace = try files.trace(of: file)
+      traces.withLock { $0 += Array("\(trace)\n".utf8) }
+    }
+    return try Secrets.sha1(traces.withLock { $0 })
   }
 
   /// Throws where a file that is wanted is not there any more, is shorter, or is another one than that which is open.
@@ -118,7 +150,7 @@ extension Torrent {
       do {
         _ = try await torrent.seeFiles(until: flag)
       } catch {
-        torrent.fail(error, run)
+        torrent.fail(error, run, looksAgain: true)
       }
     }
   }
@@ -161,7 +193,7 @@ extension Torrent {
         try await torrent.onThread(of: torrent.around.disk) { try files.synchronize() }
         if torrent.around.leavesOnComplete { torrent.leave(run) }
       } catch {
-        torrent.fail(error, run)
+        torrent.fail(error, run, looksAgain: true)
       }
     }
   }

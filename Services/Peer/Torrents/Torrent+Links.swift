@@ -249,7 +249,7 @@ extension Torrent {
         guard let octets else { throw FilesAreGone() }
         torrent.read(key, octets)
       } catch {
-        torrent.fail(error, run)
+        torrent.fail(error, run, looksAgain: error is FilesAreGone)
       }
     }
   }

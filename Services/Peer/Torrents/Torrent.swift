@@ -52,6 +52,8 @@ actor Torrent {
   var exchange: Exchange?
   /// What is here, as far as it was looked at in this run; nil where it was not.
   var have: Bitfield?
+  /// What was here at the end of an earlier run, while nobody has looked.
+  var lastSeen: LastSeen?
   var links: [PeerNumber: Link] = [:]
   var book: AddressBook
   var calls: Set<SocketAddress> = []
@@ -167,7 +169,7 @@ actor Torrent {
     await jobs.wait()
     count()
     if let exchange, exchange.info != nil { have = exchange.picker.have }
-    if looksAgain { have = nil }
+    if looksAgain { (have, lastSeen) = (nil, nil) }
     await save()
     takeLeave()
     lastPeer = exchange?.lastNumber ?? lastPeer
@@ -183,11 +185,12 @@ actor Torrent {
   }
 
   /// It stands still until somebody does what the words say.
-  func fail(_ reason: any Error, _ run: Int) {
+  /// - Parameter looksAgain: what is here is not known any more: the next start looks.
+  func fail(_ reason: any Error, _ run: Int, looksAgain: Bool = false) {
     guard run == self.run else { return }
     around.log.error("a torrent stands still", metadata: ["torrent": "\(infoHash)", "reason": "\(reason)"])
     // Who fails is waited for by the stop.
-    loop.spawn { await self.end(.failed("\(reason)"), looksAgain: reason is FilesAreGone, run) }
+    loop.spawn { await self.end(.failed("\(reason)"), looksAgain: looksAgain, run) }
   }
 
   func leave(_ run: Int) {

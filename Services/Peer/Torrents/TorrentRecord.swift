@@ -33,15 +33,24 @@ struct TorrentRecord: Sendable {
   }
 }
 
+/// What was here at the end of a run that ended well. Each is believed once, by the run that comes next.
+struct LastSeen: Sendable {
+  var have: [UInt8]
+  /// The SHA-1 over the traces of all files.
+  var traces: [UInt8]
+}
+
 /// A torrent of an earlier run, read.
 struct StoredTorrent: Sendable {
   var record: TorrentRecord
   var info: TorrentInfo?
   /// Why its info dictionary can't be read.
   var fault: String?
+  var lastSeen: LastSeen?
 
-  init(_ record: TorrentRecord) {
+  init(_ record: TorrentRecord, _ lastSeen: LastSeen? = nil) {
     self.record = record
+    self.lastSeen = lastSeen
     do throws(TorrentError) {
       info = try record.readInfo()
     } catch {

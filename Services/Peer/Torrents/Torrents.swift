@@ -1,4 +1,5 @@
 import EventLoop
+import Logging
 import Octets
 import ServiceKit
 import TorrentWire
@@ -38,6 +39,7 @@ actor Torrents {
     for stored in records {
       let torrent = Torrent(stored.record, around, info: stored.info)
       torrents[stored.record.hash] = torrent
+      torrent.assumeIsolated { $0.lastSeen = stored.lastSeen }
       if let words = stored.fault { torrent.assumeIsolated { $0.state = .failed(words) } }
       enter(torrent)
     }
@@ -160,16 +162,26 @@ actor Torrents {
     return nil
   }
 
-  /// All of them stop, but go on with the next start. The trackers hear of it.
+  /// All of them stop, but go on with the next start, which believes what is written down of their files now. The trackers hear of it.
   func stop() async {
-    await withTaskGroup(of: Void.self) { group in
+    var seen: [InfoHash: LastSeen] = [:]
+    await withTaskGroup(of: (InfoHash, LastSeen?).self) { group in
       for torrent in torrents.values {
         group.addTask {
           await torrent.stop()
-          await torrent.farewell.wait()
+          return (torrent.infoHash, await torrent.see())
         }
       }
+      for await (hash, one) in group { seen[hash] = one }
+    }
+    do {
+      try await around.store.put(seen)
+    } catch {
+      around.log.error("the next start has to look at all files", metadata: ["reason": "\(error)"])
+    }
+    await withTaskGroup(of: Void.self) { group in
       for farewell in farewells.values { group.addTask { await farewell.wait() } }
+      for torrent in torrents.values { group.addTask { await torrent.farewell.wait() } }
     }
   }
 }

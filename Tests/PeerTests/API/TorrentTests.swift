@@ -175,9 +175,22 @@ import TorrentWire
     let large = [UInt8](repeating: 0, count: PeerLimits.metainfo + 1)
     let world = try await PeerWorld { router in
       router.get("/film.torrent") { _ in .octets(file, type: "application/x-bittorrent") }
+      for (path, status, place) in [
+        ("/moved", 301, "a/again"), ("/a/again", 307, "../there#x"), ("/there", 302, "/film.torrent"),
+        ("/loop", 302, "loop"),
+        ("/mail", 302, "mailto:a@b"), ("/outside", 308, "//192.0.2.1/film.torrent"),
+      ] {
+        router.get(path) { _ in Response.empty(Status(status)).with("location", place) }
+      }
       router.get("/large.torrent") { _ in .octets(large, type: "application/x-bittorrent") }
     }
     let url = "http://\(world.address)"
+    for (path, words) in [("/loop", "5 times"), ("/mail", "no web address"), ("/outside", "could not be fetched")] {
+      let answer = try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)\#(path)"}"#)
+      #expect(answer.field == "url" && answer.body.contains(words), "\(answer.body)")
+    }
+    #expect(try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)/moved?x=1"}"#).status == 201)
+    #expect(try await world.ask("DELETE", try await world.ask("GET", "/v1/torrents").place(0)).status == 204)
     #expect(try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)/large.torrent"}"#).field == "url")
     #expect(try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)/film.torrent"}"#).status == 201)
   }
@@ -301,4 +314,9 @@ import TorrentWire
       #expect(try await world.ask("DELETE", "/v1/totals").status == 405)
     }
   }
+}
+
+extension PeerWorld.Answer {
+  /// Where the torrent stands that a list shows at this place.
+  fileprivate func place(_ number: Int) -> String { "/v1/torrents/\(items[number]["info_hash"]?.text ?? "")" }
 }

@@ -88,4 +88,36 @@ import TorrentWire
     let state = await torrent.state
     #expect(state.name == "failed" && place.hasSuffix("\(torrent.infoHash)"))
   }
+
+  /// What a run finds that comes after a clean end.
+  private func next(_ world: PeerWorld) async throws -> Torrent {
+    let lastSeen = try await world.around.store.takeLastSeen()
+    let torrents = Torrents(world.around)
+    await torrents.load(try world.around.store.load().map { StoredTorrent($0, lastSeen[$0.hash]) })
+    let torrent = try #require(await torrents.all.first)
+    try await world.until("looked at") { await torrent.state.name != "checking" }
+    return torrent
+  }
+
+  @Test func whatNobodyTouchedSinceACleanEndIsNotReadAgain() async throws {
+    let world = try await PeerWorld()
+    _ = try await world.share()
+    await world.api.torrents.stop()
+    let before = try #require(world.folder.status("film.bin"))
+    // Nobody can see from outside that it was changed, so that it shows who reads it.
+    try world.folder.write([0], to: "film.bin")
+    var times = [before.st_atim, before.st_mtim]
+    #expect(unsafe utimensat(AT_FDCWD, world.folder.path + "/film.bin", &times, 0) == 0)
+    #expect(try await next(world).have?.held == 6)
+    // That run has not ended well.
+    #expect(try await next(world).have?.held == 5)
+  }
+
+  @Test func whatSomebodyTouchedIsReadAgain() async throws {
+    let world = try await PeerWorld()
+    _ = try await world.share()
+    await world.api.torrents.stop()
+    try world.folder.write([0], to: "film.bin")
+    #expect(try await next(world).have?.held == 5)
+  }
 }

@@ -53,10 +53,10 @@ import TorrentWire
     var last = 0
     for _ in 1...3 {
       try await leecher.call(seeder, for: place)
-      try await seeder.until("connected") { try await seeder.torrent(place).newestLink > last }
-      last = try await seeder.torrent(place).newestLink
-      _ = try await seeder.pause(place, true)
-      _ = try await seeder.pause(place, false)
+      try await leecher.until("connected") { try await leecher.torrent(place).newestLink > last }
+      last = try await leecher.torrent(place).newestLink
+      _ = try await leecher.pause(place, true)
+      _ = try await leecher.pause(place, false)
     }
   }
 
