@@ -20,39 +20,33 @@ struct RunDistribution: ParsableCommand {
       that they really send. Beside what is measured stands the least that is possible by the textbook's formulas.
       """)
 
-  enum Slides: String, ExpressibleByArgument, CaseIterable {
-    /// F = 1 GB, us = 80 Mbps, d = 20 Mbps, u = 8 Mbps, N = 10.
-    case example
-    /// F/u = 1 hour, us = 10u, d unbounded, N from 1 to 35.
-    case curve
-  }
+  @Option(help: "Size of the file, such as 64MiB, 1GB or 500kB (default: 64MiB).")
+  var size: DataSize?
 
-  @Option(help: "Size of the file, such as 64MiB, 1GB or 500kB.")
-  var size = DataSize(octets: 64 << 20)
+  @Option(help: "How many peers; several with commas: 1,5,10 (default: 10).")
+  var peers: String?
 
-  @Option(help: "How many peers; several with commas: 1,5,10.")
-  var peers = "10"
+  @Option(help: "What the server can give, such as 80Mbps, 500kbps or 1Gbps (default: 80Mbps).")
+  var serverUp: DataRate?
 
-  @Option(help: "What the server can give, such as 80Mbps, 500kbps or 1Gbps.")
-  var serverUp = DataRate(bitsPerSecond: 80e6)
+  @Option(help: "What each peer can give, in the same units (default: 8Mbps).")
+  var peerUp: DataRate?
 
-  @Option(help: "What each peer can give, in the same units.")
-  var peerUp = DataRate(bitsPerSecond: 8e6)
-
-  @Option(help: "What each peer can take, in the same units.")
-  var peerDown = DataRate(bitsPerSecond: 20e6)
+  @Option(help: "What each peer can take, in the same units (default: 20Mbps).")
+  var peerDown: DataRate?
 
   @Option(help: "The slides' numbers in place of those: example (10 peers) or curve (1 to 35), scaled down by --scale.")
-  var slides: Slides?
+  var slides: DistributionPlan.Slides?
 
-  @Option(help: "By how much the slides' file is smaller: 1 GB becomes 1 GB divided by this.")
-  var scale = 20.0
+  @Option(
+    help: "By how much the slides' file is smaller than 1 GB, and all times shorter (default: 20, of the curve 240).")
+  var scale: Double?
 
   @Option(help: "One way alone: client-server or peer-to-peer.")
   var only: Distribution.Way?
 
-  @Option(help: "Octets of a piece: a power of two from 16384.")
-  var pieceLength = 262_144
+  @Option(help: "Octets of a piece, a power of two from 16384 (default: as makes some hundred pieces, at most 262144).")
+  var pieceLength: Int?
 
   @Option(help: "How many of the peers give nothing.")
   var freeRiders = 0
@@ -67,7 +61,9 @@ struct RunDistribution: ParsableCommand {
   var leaveOnComplete = false
 
   @Option(
-    help: "Peers that the seeder gives something to at a time; by default all, as the server does that it stands for.")
+    help:
+      "Peers that the seeder gives something to at a time (default: all, as the server does that it stands for; 4 where some give nothing, who get no less than others from one that gives to all)."
+  )
   var seederSlots: Int?
 
   @Option(help: "Write the result as JSON to this file; - is standard output.")
@@ -83,23 +79,37 @@ struct RunDistribution: ParsableCommand {
   var data: String?
 
   func validate() throws {
-    guard let counts, !counts.isEmpty else {
-      throw ValidationError("--peers is numbers from 1 to 200 with commas, such as 1,5,10")
+    guard let counts else { throw ValidationError("--peers is numbers from 1 to 200 with commas, such as 1,5,10") }
+    if slides != nil {
+      guard size == nil, peers == nil, serverUp == nil, peerUp == nil, peerDown == nil else {
+        throw ValidationError("--slides has a size, peers and rates of its own; --scale makes it smaller")
+      }
+    } else if scale != nil {
+      throw ValidationError("--scale is for --slides; --size says how large the file is")
     }
-    guard 1...1_000_000 ~= scale else { throw ValidationError("--scale is 1 to 1000000") }
-    guard 16_384...16_777_216 ~= pieceLength, pieceLength.nonzeroBitCount == 1 else {
-      throw ValidationError("--piece-length is a power of two from 16384 to 16777216")
+    guard 1...1_000_000 ~= scale ?? 1 else { throw ValidationError("--scale is 1 to 1000000") }
+    if let pieceLength {
+      guard 16_384...16_777_216 ~= pieceLength, pieceLength.nonzeroBitCount == 1 else {
+        throw ValidationError("--piece-length is a power of two from 16384 to 16777216")
+      }
     }
     guard 1...100 ~= seederSlots ?? 1 else { throw ValidationError("--seeder-slots is 1 to 100") }
-    let least = slides == nil ? counts.min() ?? 1 : 1
-    guard freeRiders >= 0, churn >= 0, freeRiders + churn <= (slides == .example ? 10 : least) else {
+    let least = slides.map { DistributionPlan($0, scale: scale).counts.min() ?? 1 } ?? counts.min() ?? 1
+    guard freeRiders >= 0, churn >= 0, freeRiders + churn <= least else {
       throw ValidationError("--free-riders and --churn together can't be more than there are peers")
+    }
+    if comeBackElsewhere, churn == 0 {
+      throw ValidationError("--come-back-elsewhere is for those that --churn lets go and come back")
+    }
+    if only == .clientServer, freeRiders + churn > 0 || leaveOnComplete {
+      throw ValidationError(
+        "--free-riders, --churn and --leave-on-complete are for peers: --only client-server has none")
     }
     guard net > 0 else { throw ValidationError("--net is 1 to 255: network 0 is the world's own") }
   }
 
   private var counts: [Int]? {
-    let numbers = peers.split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
+    let numbers = (peers ?? "10").split(separator: ",", omittingEmptySubsequences: false).map { Int($0) }
     guard numbers.allSatisfy({ $0.map { 1...200 ~= $0 } ?? false }) else { return nil }
     return numbers.compactMap { $0 }
   }
@@ -107,8 +117,10 @@ struct RunDistribution: ParsableCommand {
   func run() throws {
     // They are read from a descriptor, so that what was started is ended first.
     SignalWatcher.block([SIGINT, SIGTERM])
-    let plan = plan()
+    let plan = plan
     let options = self
+    // A result that can't be written is better known before than after.
+    for path in [json, svg] { if let path, path != "-" { try telling { try Files.write("", to: path) } } }
     let folder = try folder()
     defer { if data == nil { Files.removeFolder(folder) } }
     try runOnLoop { loop in
@@ -116,38 +128,13 @@ struct RunDistribution: ParsableCommand {
     }
   }
 
-  struct Plan: Sendable {
-    var distribution: Distribution
-    var counts: [Int]
-    var title: String
-    var scale: Double?
-  }
-
-  private func plan() -> Plan {
-    switch slides {
-    case nil:
-      return Plan(
-        distribution: Distribution(size: size, serverUp: serverUp, peerUp: peerUp, peerDown: peerDown),
-        counts: counts ?? [],
-        title: "\(size) from a server with \(serverUp) to peers with \(peerUp) up and \(peerDown) down")
-    case .example:
-      let size = DataSize(octets: Int(1e9 / scale))
-      return Plan(
-        distribution: Distribution(
-          size: size, serverUp: DataRate(bitsPerSecond: 80e6), peerUp: DataRate(bitsPerSecond: 8e6),
-          peerDown: DataRate(bitsPerSecond: 20e6)), counts: [10],
-        title: "The slides' example, 1 GB scaled down by \(rounded(scale, 2)) to \(size)", scale: scale)
-    case .curve:
-      // F/u = 1 h: with u = 2 Mbps that is 900 MB; the time shrinks with the file.
-      let up = 2e6
-      let size = DataSize(octets: Int(up * 3600 / 8 / scale))
-      return Plan(
-        distribution: Distribution(
-          size: size, serverUp: DataRate(bitsPerSecond: 10 * up), peerUp: DataRate(bitsPerSecond: up),
-          peerDown: DataRate(bitsPerSecond: 10 * up)), counts: [1, 5, 10, 15, 20, 25, 30, 35],
-        title: "The slides' curve, an hour scaled down by \(rounded(scale, 2)) to \(rounded(3600 / scale, 1)) s",
-        scale: scale)
-    }
+  private var plan: DistributionPlan {
+    if let slides { return DistributionPlan(slides, scale: scale) }
+    return DistributionPlan(
+      Distribution(
+        size: size ?? DataSize(octets: 64 << 20), serverUp: serverUp ?? DataRate(bitsPerSecond: 80e6),
+        peerUp: peerUp ?? DataRate(bitsPerSecond: 8e6), peerDown: peerDown ?? DataRate(bitsPerSecond: 20e6)),
+      counts: counts ?? [])
   }
 
   private func folder() throws -> String {
@@ -167,7 +154,7 @@ struct RunDistribution: ParsableCommand {
     return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
-  private func measure(_ plan: Plan, in folder: String, on loop: EventLoop) async throws {
+  private func measure(_ plan: DistributionPlan, in folder: String, on loop: EventLoop) async throws {
     let file = folder + "/sample"
     try SampleFile.write(plan.distribution.size, to: file)
     let laboratory = try Laboratory(in: folder, network: Network(127, net), on: loop)
@@ -180,7 +167,12 @@ struct RunDistribution: ParsableCommand {
     }
     defer { withExtendedLifetime(signals) {} }
     let quiet = json == "-"
-    if !quiet { say(plan.title) }
+    if !quiet {
+      let least = plan.seconds(only, freeRiders: freeRiders)
+      say(
+        "\(plan.title).\nAll of it takes at least \(least < 120 ? "\(rounded(least, 0)) s" : "\(rounded(least / 60, 0)) minutes")."
+      )
+    }
     var results: [DistributionResult] = []
     do {
       for (index, count) in plan.counts.enumerated() {
@@ -197,7 +189,8 @@ struct RunDistribution: ParsableCommand {
   }
 
   private func measure(
-    _ way: Distribution.Way, _ count: Int, _ index: Int, _ plan: Plan, _ file: String, _ laboratory: Laboratory,
+    _ way: Distribution.Way, _ count: Int, _ index: Int, _ plan: DistributionPlan, _ file: String,
+    _ laboratory: Laboratory,
     _ quiet: Bool
   ) async throws -> DistributionResult {
     let bound = plan.distribution.bound(way, peers: count, givers: count - freeRiders)
@@ -218,9 +211,10 @@ struct RunDistribution: ParsableCommand {
     case .peerToPeer:
       let behaviour = SwarmRun.Behaviour(
         freeRiders: freeRiders, churn: churn, comesBackElsewhere: comeBackElsewhere, leavesOnComplete: leaveOnComplete,
-        seederSlots: seederSlots ?? min(count, 100))
+        seederSlots: seederSlots ?? (freeRiders > 0 ? 4 : min(count, 100)))
       result = try await SwarmRun(
-        laboratory: laboratory, distribution: plan.distribution, name: "sample", pieceLength: pieceLength,
+        laboratory: laboratory, distribution: plan.distribution, name: "sample",
+        pieceLength: pieceLength ?? plan.pieceLength,
         behaviour: behaviour
       ).run(index, peers: count, file: file) { whole, progress in
         show("\(Int(progress * 100)) %, \(whole) of \(count) have it")
@@ -231,7 +225,7 @@ struct RunDistribution: ParsableCommand {
     return result
   }
 
-  private func show(_ results: [DistributionResult], _ plan: Plan, _ quiet: Bool) throws {
+  private func show(_ results: [DistributionResult], _ plan: DistributionPlan, _ quiet: Bool) throws {
     if !quiet {
       var table = Table(["peers", "way", "bound", "measured", "ratio", "first", "median", "server sent"])
       for result in results {
@@ -244,6 +238,10 @@ struct RunDistribution: ParsableCommand {
       say("\n" + table.text, terminator: "")
       for result in results where !result.riderTimes.isEmpty {
         let mean = { (times: [Double]) in rounded(times.reduce(0, +) / Double(max(1, times.count)), 1) }
+        guard !result.times.isEmpty else {
+          say("All \(result.peers) peers are free riders: they had it after \(mean(result.riderTimes)) s in the mean.")
+          continue
+        }
         say(
           "Of \(result.peers) peers those that give had it after \(mean(result.times)) s in the mean, the \(result.riderTimes.count) free riders after \(mean(result.riderTimes)) s."
         )
@@ -255,7 +253,7 @@ struct RunDistribution: ParsableCommand {
         "server_up_bps": .number(plan.distribution.serverUp.bitsPerSecond),
         "peer_up_bps": .number(plan.distribution.peerUp.bitsPerSecond),
         "peer_down_bps": .number(plan.distribution.peerDown.bitsPerSecond),
-        "piece_length": .number(Double(pieceLength)), "free_riders": .number(Double(freeRiders)),
+        "piece_length": .number(Double(pieceLength ?? plan.pieceLength)), "free_riders": .number(Double(freeRiders)),
         "churn": .number(Double(churn)), "come_back_elsewhere": .bool(comeBackElsewhere),
         "leave_on_complete": .bool(leaveOnComplete), "results": .array(results.map(\.json)),
       ]
