@@ -121,6 +121,15 @@ actor Torrent {
     seeAgain()
   }
 
+  /// Looks at all of its files as if nothing were known of them.
+  /// - Returns: false where it is paused, or where no files are known.
+  func checkAgain() async -> Bool {
+    guard info != nil, !record.isPaused, !isRemoved else { return false }
+    await stop(looksAgain: true)
+    if !record.isPaused { start() }
+    return true
+  }
+
   var isRunning: Bool {
     switch state {
     case .paused, .failed: false
@@ -150,13 +159,16 @@ actor Torrent {
 
   /// Ends all connections, and waits for what is on its way to the disk; the trackers hear of it then, which nobody waits for here.
   func stop(_ next: State = .paused, looksAgain: Bool = false) async {
-    guard stopping.isEmpty else {
+    if !stopping.isEmpty {
       startsAgain = false
       await stopping.wait()
-      if !isRunning { state = next }
-      return
+      // Somebody may have wanted it to begin again meanwhile.
+      if isRunning { return }
     }
-    guard isRunning else { return state = next }
+    guard isRunning else {
+      if looksAgain { (have, lastSeen) = (nil, nil) }
+      return state = next
+    }
     stopping.begin()
     run += 1
     calledOff.raise()
