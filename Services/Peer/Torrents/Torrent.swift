@@ -318,9 +318,9 @@ actor Torrent {
   /// False where something is missing again meanwhile.
   func becomeSeeder() -> Bool {
     guard let exchange, exchange.isComplete, state == .downloading else { return false }
+    note(.completed)
     state = .seeding
     record.completedAt = around.clock.now.seconds
-    note(.completed)
     // To trackers, all of it counts.
     if exchange.picker.have.isFull { announcer?.assumeIsolated { $0.completed() } }
     return true
