@@ -60,11 +60,19 @@ import TorrentWire
     }
     let log = service.log
     let records = try await service.pool.run {
-      try FileUpload.removeDrafts(in: folder)
-      // One that can't be read keeps the others from nothing.
-      return try store.load { log.error("a torrent's record can't be read", metadata: ["reason": "\($0)"]) }
+      // One that can't be read keeps no other from beginning.
+      let records = try store.load { log.error("a torrent's record can't be read", metadata: ["reason": "\($0)"]) }
+      try FileUpload.removeDrafts(in: folder, besides: Set(records.compactMap(\.name)))
+      return records
     }
-    let lastSeen = try await store.takeLastSeen()
+    let lastSeen: [InfoHash: LastSeen]
+    do {
+      lastSeen = try await store.takeLastSeen()
+    } catch {
+      // On a full disk too the rest can be given.
+      log.error("all files have to be looked at", metadata: ["reason": "\(error)"])
+      lastSeen = [:]
+    }
     // Of a hundred thousand files an info dictionary takes long to read.
     let stored = try await service.pool.run { records.map { StoredTorrent($0, lastSeen[$0.hash]) } }
     let kept = try await service.pool.run { try store.loadLimits() }

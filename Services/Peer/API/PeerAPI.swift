@@ -21,6 +21,7 @@ struct PeerAPI: Sendable {
     admin.on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
     admin.on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])
     admin.on(.get, "/v1/torrents/{info_hash}/metainfo", getMetainfo)
+    admin.on(.post, "/v1/torrents/{info_hash}/check", checkTorrent)
     admin.on(.get, "/v1/torrents/{info_hash}/pieces", getPieces, query: ["limit", "cursor"])
     admin.on(.get, "/v1/torrents/{info_hash}/decisions", listDecisions, query: ["limit", "cursor"])
     admin.on(.get, "/v1/torrents/{info_hash}/files", listFiles, query: ["limit", "cursor"])

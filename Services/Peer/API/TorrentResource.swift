@@ -183,6 +183,14 @@ extension PeerAPI {
     return .empty()
   }
 
+  /// Reads all of its files again.
+  func checkTorrent(_ request: Request) async throws -> Response {
+    guard try await torrent(request).checkAgain() else {
+      throw Problem(409, "There is nothing to check: it is paused, or only its magnet link is known.")
+    }
+    return .empty(202)
+  }
+
   func getMetainfo(_ request: Request) async throws -> Response {
     let summary = try await torrent(request).summary
     guard let info = summary.record.info else { throw notYet }

@@ -24,11 +24,13 @@ final class FileUpload: Sendable {
   }
 
   /// Removes what a process left behind that was killed amid an upload. Another process may use the folder too: its drafts stay.
-  static func removeDrafts(in folder: String) throws {
+  ///
+  /// - Parameter names: are those of torrents, which may be called anything.
+  static func removeDrafts(in folder: String, besides names: Set<String>) throws {
     let folder = try Folder(folder)
     for octets in try folder.names() {
       let name = String(decoding: octets, as: UTF8.self)
-      guard name.hasPrefix(prefix), UInt64(name.dropFirst(prefix.count)) != nil,
+      guard name.hasPrefix(prefix), !names.contains(name), UInt64(name.dropFirst(prefix.count)) != nil,
         let draft = try folder.file([name]), flock(draft.descriptor, LOCK_EX | LOCK_NB) == 0
       else { continue }
       try folder.removeFile(name)

@@ -124,6 +124,15 @@ actor Torrent {
     seeAgain()
   }
 
+  /// Looks at all of its files as if nothing were known of them.
+  /// - Returns: false where it is paused, or where no files are known.
+  func checkAgain() async -> Bool {
+    guard info != nil, !record.isPaused, !isRemoved else { return false }
+    await stop(looksAgain: true)
+    if !record.isPaused { start() }
+    return true
+  }
+
   var isRunning: Bool {
     switch state {
     case .paused, .failed: false
@@ -153,13 +162,16 @@ actor Torrent {
 
   /// Ends all connections, and waits for what is on its way to the disk; the trackers hear of it then, which nobody waits for here.
   func stop(_ next: State = .paused, looksAgain: Bool = false) async {
-    guard stopping.isEmpty else {
+    if !stopping.isEmpty {
       startsAgain = false
       await stopping.wait()
-      if !isRunning { state = next }
-      return
+      // Somebody may have wanted it to begin again meanwhile.
+      if isRunning { return }
     }
-    guard isRunning else { return state = next }
+    guard isRunning else {
+      if looksAgain { (have, lastSeen) = (nil, nil) }
+      return state = next
+    }
     stopping.begin()
     run += 1
     calledOff.raise()
@@ -310,9 +322,9 @@ actor Torrent {
   /// False where something is missing again meanwhile.
   func becomeSeeder() -> Bool {
     guard let exchange, exchange.isComplete, state == .downloading else { return false }
+    note(.completed)
     state = .seeding
     record.completedAt = around.clock.now.seconds
-    note(.completed)
     // To trackers, all of it counts.
     if exchange.picker.have.isFull { announcer?.assumeIsolated { $0.completed() } }
     return true

@@ -54,7 +54,7 @@ import TorrentWire
     let paths = [
       ("GET", ""), ("PATCH", ""), ("DELETE", ""), ("GET", "/metainfo"), ("GET", "/pieces"), ("GET", "/decisions"),
       ("GET", "/files"), ("GET", "/files/0"), ("PATCH", "/files/0"), ("GET", "/files/0/content"), ("GET", "/peers"),
-      ("POST", "/peers"), ("GET", "/trackers"), ("POST", "/announce"),
+      ("POST", "/peers"), ("GET", "/trackers"), ("POST", "/announce"), ("POST", "/check"),
     ]
     for place in [Self.unknown, "/v1/torrents/xyz", "/v1/torrents/" + String(repeating: "g", count: 40)] {
       for (method, path) in paths {

@@ -57,11 +57,11 @@ import TorrentWire
 
   @Test func draftsOfAKilledRunGo() throws {
     let folder = DownloadFolder()
-    for name in [".upload-5", ".upload-x", ".upload-", "film.bin"] { try folder.write([1], to: name) }
+    for name in [".upload-5", ".upload-6", ".upload-x", ".upload-", "film.bin"] { try folder.write([1], to: name) }
     let upload = try #require(try FileUpload("new", in: folder.path))
-    try FileUpload.removeDrafts(in: folder.path)
+    try FileUpload.removeDrafts(in: folder.path, besides: [".upload-6"])
     #expect(!folder.exists(".upload-5"))
-    #expect([".upload-x", ".upload-", "film.bin"].allSatisfy { folder.exists($0) })
+    #expect([".upload-6", ".upload-x", ".upload-", "film.bin"].allSatisfy { folder.exists($0) })
     // One that is being written stays.
     try upload.append([1, 2, 3])
     #expect(try upload.finish())
@@ -119,5 +119,17 @@ import TorrentWire
     await world.api.torrents.stop()
     try world.folder.write([0], to: "film.bin")
     #expect(try await next(world).have?.held == 5)
+  }
+
+  @Test func aCheckReadsAllAgain() async throws {
+    let world = try await PeerWorld()
+    let place = try await world.share()
+    try world.folder.write([0], to: "film.bin")
+    #expect(try await world.ask("POST", place + "/check").status == 202)
+    try await world.wait(place, "downloading")
+    #expect(try await world.ask("GET", place).number("pieces_here") == 5)
+    _ = try await world.pause(place, true)
+    #expect(try await world.ask("POST", place + "/check").status == 409)
+    #expect(try await world.ask("POST", try await world.addMagnet() + "/check").status == 409)
   }
 }
