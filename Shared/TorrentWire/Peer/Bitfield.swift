@@ -39,7 +39,9 @@ public struct Bitfield: Sendable, Equatable {
   /// How many of its pieces the other lacks and are among the wanted; all three are of the same torrent.
   public func count(lackedBy other: Bitfield, among wanted: Bitfield) -> Int {
     var count = 0
-    for index in octets.indices { count += (octets[index] & ~other.octets[index] & wanted.octets[index]).nonzeroBitCount }
+    for index in octets.indices {
+      count += (octets[index] & ~other.octets[index] & wanted.octets[index]).nonzeroBitCount
+    }
     return count
   }
 
