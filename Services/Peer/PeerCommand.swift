@@ -107,6 +107,7 @@ import TorrentWire
     let jobs = Jobs()
     PeerAPI(torrents: torrents, jobs: jobs, around: around, requireAdmin: { try access.requireAdmin($0) })
       .addRoutes(to: service.router)
+    service.allowContent(upTo: Int(PeerLimits.file))
     service.onReady("database") { try await store.database.probe() }
     let ownFolder = downloads == nil ? folder : nil
     service.onReset {

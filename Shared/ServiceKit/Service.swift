@@ -33,6 +33,7 @@ public final class Service: Sendable {
   let lifecycle: Lifecycle
   let readiness: Readiness
   private let rateLimit = Lock<RateLimit?>(nil)
+  private let contentLimit = Lock<Int?>(nil)
   let clockOffset: ClockOffset?
   private let directory: DataDirectory?
 
@@ -46,6 +47,9 @@ public final class Service: Sendable {
     guard let directory else { throw ValidationError("--data DIR is needed: this service keeps what it is told") }
     return directory
   }
+
+  /// Octets of a request's content, where some handler takes more than is usual; before the REST listeners open.
+  public func allowContent(upTo limit: Int) { contentLimit.withLock { $0 = limit } }
 
   /// `/readyz` fails while this throws.
   public func onReady(_ name: String, _ check: @escaping @Sendable () async throws -> Void) {
@@ -186,6 +190,7 @@ public final class Service: Sendable {
 
   private func makeServer() -> HTTPServer {
     var configuration = HTTPServer.Configuration()
+    if let limit = contentLimit.withLock({ $0 }) { configuration.limits.body = limit }
     let log = log
     let clock = clock
     configuration.clock = { clock.now.seconds }

@@ -46,7 +46,12 @@ extension PeerAPI {
 
   /// Hashing takes as long as reading: the answer is a job.
   func make(_ path: String, _ body: NewTorrent) async throws -> Response {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+    // The files of a torrent lie under its name in the download folder, and there they stay.
+    guard !path.contains("/") else {
+      throw Problem.invalid(
+        field: "path", "must be the name of a file or folder that lies in the download folder itself, without a slash")
+    }
+    let parts = [path]
     let tiers = try tiers(body.trackers)
     let webSeeds = try webSeeds(body.webSeeds)
     let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")

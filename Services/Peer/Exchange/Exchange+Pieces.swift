@@ -50,15 +50,19 @@ extension Exchange {
     // What was asked for before a choke, or before others were asked instead, is of use all the same. What never was is not
     // taken: whoever wants to spoil pieces would need no more. It buys nothing, and is no sign of life.
     let (wasAsked, askedAt) = peer.takes(block)
-    let arrival = wasAsked ? picker.receive(block, content, from: peer.number) : .unwanted
-    if wasAsked {
-      peer.received.add(content.count, at: now)
-      peer.lastBlockAt = now
-      peer.isSnubbed = false
+    guard wasAsked else {
+      // A few may have crossed something; more are meant to fill the link.
+      wasted += UInt64(content.count)
+      peer.unasked += 1
+      if peer.unasked > Self.unaskedLimit { close(peer, .outOfTurn("blocks that nobody asked for"), at: now) }
+      return
     }
+    peer.received.add(content.count, at: now)
+    peer.lastBlockAt = now
+    peer.isSnubbed = false
     if let askedAt { peer.pipeline.blockCame(after: now.since(askedAt)) }
     downloaded += UInt64(content.count)
-    switch arrival {
+    switch picker.receive(block, content, from: peer.number) {
     case .unwanted: wasted += UInt64(content.count)
     case .kept(let others): cancel(block, others, at: now)
     case .complete(let others):
@@ -67,6 +71,8 @@ extension Exchange {
     }
     asking.insert(peer.number)
   }
+
+  private static let unaskedLimit = 64
 
   private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
     for other in others.compactMap({ peers[$0] }) where other.asked[block] != nil {

@@ -72,6 +72,8 @@ final class PeerState {
 
   /// How often it changed its mind on choking us or on being interested, since the last round.
   var flips = 0
+  /// Blocks that it gave and that it was never asked for.
+  var unasked = 0
   /// The picker had nothing for it, and has changed nothing since.
   var hasNothingSince: Int?
 

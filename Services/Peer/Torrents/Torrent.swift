@@ -275,11 +275,14 @@ actor Torrent {
     meters.down.add(Int(down), at: now)
   }
 
-  /// Octets a second, over the last twenty.
+  /// Octets a second.
   var rates: (download: Int, upload: Int) {
     let now = Instant.current
-    return (Int(meters.down.rate(at: now)), Int(meters.up.rate(at: now)))
+    return (Int(meters.down.rate(at: now, over: Self.span)), Int(meters.up.rate(at: now, over: Self.span)))
   }
+
+  /// Seconds over which people are told a rate.
+  private static let span = 5
 
   // MARK: Doing what was decided
 
@@ -325,6 +328,7 @@ actor Torrent {
     note(.completed)
     state = .seeding
     record.completedAt = around.clock.now.seconds
+    around.log.info("a torrent is complete", metadata: ["torrent": "\(infoHash)", "name": "\(info?.name ?? "")"])
     // To trackers, all of it counts.
     if exchange.picker.have.isFull { announcer?.assumeIsolated { $0.completed() } }
     return true

@@ -62,6 +62,7 @@ actor Torrents {
     }
     // It may have been removed meanwhile.
     guard torrents[record.hash] === torrent else { throw Failure.noSuchTorrent }
+    around.log.info("a torrent is added", metadata: ["torrent": "\(record.hash)", "name": "\(record.name ?? "")"])
     around.events.publish(.added(record.hash))
     enter(torrent)
     return torrent
@@ -100,6 +101,7 @@ actor Torrents {
       throw error
     }
     letSayFarewell(torrent)
+    around.log.info("a torrent is removed", metadata: ["torrent": "\(hash)", "data": "\(withData)"])
     around.events.publish(.removed(hash))
     if withData, let files = await torrent.files {
       try await torrent.onThread(of: around.checks) { try files.remove() }
