@@ -66,6 +66,7 @@ import TorrentWire
     #expect(try await world.ask("DELETE", place).status == 204)
     // Nobody waited for the tracker.
     _ = try await world.add(file, trackers: [try tracker.url()])
+    await world.loop.sleep(for: .milliseconds(300))
     #expect(await tracker.kinds.count { $0 == "started" } == 1)
     try await world.until("begun again") { await tracker.kinds.last == "started" }
     #expect(await tracker.kinds.filter { $0 != "connect" }.prefix(2) == ["started", "stopped"])
