@@ -142,9 +142,14 @@ import TorrentWire
     let honest = try talk.joinGiver(1)
     let cheat = try talk.join(2, having: [0])
     for block in talk.requests(to: honest) { talk.give(block, from: honest) }
-    for _ in 0..<100 { talk.give(Block(piece: 0, offset: 0, length: Block.size), from: cheat) }
+    let block = Block(piece: 0, offset: 0, length: Block.size)
+    for _ in 0..<60 { talk.give(block, from: cheat) }
     let rates = [honest, cheat].compactMap { talk.exchange.peers[$0]?.rates(at: talk.now).received }
     #expect(rates.count == 2 && rates[0] > 0 && rates[1] == 0)
+    #expect(talk.exchange.downloaded < UInt64(60 * Block.size))
+    // And who goes on is left.
+    for _ in 0..<10 { talk.give(block, from: cheat) }
+    #expect(talk.ends[cheat] == .outOfTurn("blocks that nobody asked for") && talk.isHere(honest))
   }
 
   @Test func chatterIsNotGiving() throws {
