@@ -92,6 +92,7 @@ import TorrentWire
         http: HTTPTrackerClient(service.client, from: source),
         udp: UDPTrackerClient(on: loop, from: source, resolver: resolver, chance: service.chance)),
       clock: service.clock, chance: service.chance, log: service.log, events: events, store: store, limits: limits,
+      cache: ChunkCache(octets: limits.uploadCache),
       peerID: try Self.peerID(using: &chance), key: (0..<4).map { _ in UInt8.random(in: 0...255, using: &chance) },
       source: source, listening: listening,
       upload: RateLimiter(rate: Self.bound(uploadLimit, kept?.upload), on: loop),

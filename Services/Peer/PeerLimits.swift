@@ -20,8 +20,8 @@ struct PeerLimits: Sendable {
   var ahead = 262_144
   /// Octets of all but pieces that may wait beyond those: who asks for more than that reads nothing.
   var words = 524_288
-  /// Octets of pieces that are held in memory for whoever asks for them next, for each torrent.
-  var uploadCache = 16_777_216
+  /// Octets of pieces that are held in memory for whoever asks for them next, of all torrents.
+  var uploadCache = 33_554_432
   /// Decisions of a torrent that are remembered.
   var decisions = 2000
   /// Octets of a .torrent file, as it is uploaded or fetched.

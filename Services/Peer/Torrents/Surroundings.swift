@@ -23,6 +23,8 @@ struct Surroundings: Sendable {
   let events: EventHub<PeerEvent>
   let store: PeerStore
   let limits: PeerLimits
+  /// What was read to be given.
+  let cache: ChunkCache
   let peerID: PeerID
   /// Says at every tracker that it is the same peer, by whatever address it comes (BEP 7).
   let key: [UInt8]

@@ -194,7 +194,7 @@ extension Torrent {
       }
       guard let block = link.next ?? exchange.nextUpload(for: number, at: loop.now) else { return }
       links[number]?.next = nil
-      let key = ChunkCache.Key(piece: block.piece, number: block.offset / ChunkCache.chunk)
+      let key = ChunkCache.Key(torrent: infoHash, piece: block.piece, number: block.offset / ChunkCache.chunk)
       let start = block.offset - key.number * ChunkCache.chunk
       guard let chunk = chunk(key, with: block), start + block.length <= chunk.count else {
         return readAhead(block, key, for: number)
@@ -217,11 +217,11 @@ extension Torrent {
 
   /// The octets of a chunk, where no disk has to be waited for.
   private func chunk(_ key: ChunkCache.Key, with block: Block) -> [UInt8]? {
-    if let cached = cache.get(key) { return cached }
+    if let cached = around.cache.get(key) { return cached }
     guard let files, let info, let octets = files.readAtOnce(key.piece, octets(of: key, with: block, in: info)) else {
       return nil
     }
-    cache.set(key, octets)
+    around.cache.set(key, octets)
     return octets
   }
 
@@ -255,7 +255,7 @@ extension Torrent {
   }
 
   private func read(_ key: ChunkCache.Key, _ octets: [UInt8]) {
-    cache.set(key, octets)
+    around.cache.set(key, octets)
     for number in reading.removeValue(forKey: key) ?? [] { goOn(number) }
     act()
   }

@@ -57,7 +57,6 @@ actor Torrent {
   var links: [PeerNumber: Link] = [:]
   var book: AddressBook
   var calls: Set<SocketAddress> = []
-  var cache: ChunkCache
   /// Who waits for a chunk that is being read.
   var reading: [ChunkCache.Key: [PeerNumber]] = [:]
   var webSeeds: [PeerNumber: WebSeed] = [:]
@@ -100,7 +99,6 @@ actor Torrent {
     upload = RateLimiter(rate: record.uploadLimit, on: around.loop)
     download = RateLimiter(rate: record.downloadLimit, on: around.loop)
     book = AddressBook(own: Set(around.listening))
-    cache = ChunkCache(octets: around.limits.uploadCache)
     meters = (RateMeter(at: now), RateMeter(at: now))
     written = (record.uploaded, record.downloaded)
     if let info {
@@ -188,6 +186,7 @@ actor Torrent {
     exchange = nil
     webSeeds = [:]
     files?.close()
+    around.cache.forget(infoHash)
     state = next
     stopping.end()
     if startsAgain {

@@ -87,6 +87,7 @@ final class PeerWorld: Sendable {
       clock: WorldClock(on: loop), chance: chance, log: log,
       events: EventHub<PeerEvent> { if case .reset = $0 { true } else { false } },
       store: try PeerStore(path: folder.elsewhere + "/peer.sqlite"), limits: limits,
+      cache: ChunkCache(octets: limits.uploadCache),
       peerID: try #require(PeerID(Array("-NU0100-\(UInt32.random(in: 100_000_000 ... 999_999_999))abc".utf8))),
       key: [1, 2, 3, 4],
       source: nil, listening: listening, upload: RateLimiter(rate: nil, on: loop),
