@@ -55,7 +55,8 @@ def tracker(net):
 def peer(net):
     """One that shares the file whose hash the contract's examples use, and has a magnet link of which nothing else is known;
     a second peer takes the file, slowly enough to be there for long."""
-    seeder, leecher = OurPeer(net, 1), OurPeer(net, 2)
+    # It may call the address of the contract's example.
+    seeder, leecher = OurPeer(net, 1, "--allow-egress", "127.0.30.0/24"), OurPeer(net, 2)
     seeder.ask("PUT", "/v1/files/crepes.mp4", data=(b"flour, milk, eggs\n" * 20000)[:300_000])
     hash = seeder.make("crepes.mp4", piece_length=16384, trackers=[f"http://{net.at('30.1')}:6969/announce"])
     assert hash == "888530822b2b40d461be3c0890a8ca6fccf4d16c"
