@@ -16,7 +16,7 @@ struct PeerAPI: Sendable {
   func addRoutes(to router: Router) {
     let admin = AdminRoutes(of: router, requireAdmin: requireAdmin)
     admin.on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor"])
-    admin.on(.post, "/v1/torrents", addTorrent)
+    admin.on(.post, "/v1/torrents", addTorrent, query: ["paused"])
     admin.on(.get, "/v1/torrents/{info_hash}", getTorrent)
     admin.on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
     admin.on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])
@@ -43,6 +43,16 @@ struct PeerAPI: Sendable {
 }
 
 extension Request {
+  /// A query parameter that is true or false; nil where it is left out.
+  func flag(_ name: String) throws(Problem) -> Bool? {
+    switch query(name) {
+    case nil: return nil
+    case "false": return false
+    case "true": return true
+    default: throw Problem(400, "\(name) is true or false.", field: name)
+    }
+  }
+
   /// The torrent of the path.
   func infoHash() throws(Problem) -> InfoHash {
     let text = parameter("info_hash")

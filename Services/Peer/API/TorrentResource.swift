@@ -38,8 +38,14 @@ extension PeerAPI {
   /// From a .torrent file, its URL or a magnet link; or made from what lies in the download folder.
   func addTorrent(_ request: Request) async throws -> Response {
     if request.isOf(type: "application/x-bittorrent") {
+      let isPaused = try request.flag("paused")
       let octets = try await request.collect(upTo: PeerLimits.metainfo)
-      return try await add(try await read(octets))
+      var new = try await read(octets)
+      new.record.isPaused = isPaused ?? false
+      return try await add(new)
+    }
+    guard request.query("paused") == nil else {
+      throw Problem(400, "paused stands in the body, but for a body that is a .torrent file.", field: "paused")
     }
     guard request.isOf(type: "application/json") else {
       throw Problem(415, "The body must be application/x-bittorrent or application/json, and Content-Type must say so.")
@@ -168,12 +174,7 @@ extension PeerAPI {
 
   func deleteTorrent(_ request: Request) async throws -> Response {
     let hash = try request.infoHash()
-    let withData: Bool
-    switch request.query("data") {
-    case nil, "false": withData = false
-    case "true": withData = true
-    default: throw Problem(400, "data is true or false.", field: "data")
-    }
+    let withData = try request.flag("data") ?? false
     let demand = request.demand
     do {
       try await torrents.remove(hash, withData: withData) { try demand($0.tag) }

@@ -12,6 +12,23 @@ import TorrentWire
 @Suite(.timeLimit(.minutes(2))) struct TorrentTests {
   static let unknown = "/v1/torrents/" + String(repeating: "0", count: 40)
 
+  @Test func aTorrentMayWaitUntilFilesAreChosen() async throws {
+    let world = try await PeerWorld()
+    let file = try PeerWorld.torrent()
+    let type = "application/x-bittorrent"
+    let odd = try await world.ask("POST", "/v1/torrents?paused=maybe", octets: file, type: type)
+    #expect(odd.status == 400 && odd.text("field") == "paused")
+    let answer = try await world.ask("POST", "/v1/torrents?paused=true", octets: file, type: type)
+    #expect(answer.status == 201 && answer.text("state") == "paused")
+    let place = try #require(answer.header("location"))
+    let change = try await world.ask("PATCH", place + "/files/0", #"{"wanted":false}"#)
+    #expect(change.status == 200)
+    #expect(!world.folder.exists("film.bin"))
+    let twice = try await world.ask(
+      "POST", "/v1/torrents?paused=true", #"{"magnet":"magnet:?xt=urn:btih:\#(String(repeating: "a", count: 40))"}"#)
+    #expect(twice.status == 400 && twice.text("field") == "paused")
+  }
+
   @Test func aTorrentIsAddedShownAndRemoved() async throws {
     let world = try await PeerWorld()
     try world.folder.write(PeerWorld.content, to: "film.bin")
