@@ -37,20 +37,18 @@ extension PeerAPI {
 
   /// From a .torrent file, its URL or a magnet link; or made from what lies in the download folder.
   func addTorrent(_ request: Request) async throws -> Response {
+    let isPaused = try request.flag("paused") ?? false
     if request.isOf(type: "application/x-bittorrent") {
-      let isPaused = try request.flag("paused")
       let octets = try await request.collect(upTo: PeerLimits.metainfo)
       var new = try await read(octets)
-      new.record.isPaused = isPaused ?? false
+      new.record.isPaused = isPaused
       return try await add(new)
-    }
-    guard request.query("paused") == nil else {
-      throw Problem(400, "paused stands in the body, but for a body that is a .torrent file.", field: "paused")
     }
     guard request.isOf(type: "application/json") else {
       throw Problem(415, "The body must be application/x-bittorrent or application/json, and Content-Type must say so.")
     }
-    let body = try await request.checked(NewTorrent.self)
+    var body = try await request.checked(NewTorrent.self)
+    body.paused = body.paused ?? isPaused
     guard [body.magnet, body.url, body.path].compactMap({ $0 }).count == 1 else {
       throw Problem(422, "Give one of magnet, url and path.", field: "magnet")
     }
