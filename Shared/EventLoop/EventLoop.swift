@@ -64,7 +64,7 @@ public protocol Selectable: AnyObject, Sendable {
     epoll = try checked("epoll_create1") { clinux_epoll_create() }
     wakeUp = try checked("eventfd") { clinux_eventfd() }
     unsafe events = .allocate(capacity: Self.eventsPerTurn)
-    unsafe readBuffer = .allocate(byteCount: 262_144, alignment: 16)
+    unsafe readBuffer = .allocate(byteCount: 65_536, alignment: 16)
     guard clinux_epoll_ctl(epoll, CLINUX_EPOLL_CTL_ADD, wakeUp, CLINUX_EPOLLIN, .max) == 0 else {
       throw .system(call: "epoll_ctl", errno: errno)
     }
