@@ -31,8 +31,6 @@ enum PeerEnd: Equatable, Sendable {
   case badData
   case twice
   case ourselves
-  case tooMany
-  case removed
   /// The network, or the peer itself.
   case lost(String)
 }
@@ -47,8 +45,6 @@ extension PeerEnd {
     case .badData: "gave bad data"
     case .twice: "connected already"
     case .ourselves: "this peer itself"
-    case .tooMany: "too many connections"
-    case .removed: "the torrent was paused or removed"
     case .lost(let why): why
     }
   }

@@ -10,7 +10,6 @@ final class PeerState {
   let isOutgoing: Bool
   let knowsFast: Bool
   let knowsExtensions: Bool
-  let connectedAt: Instant
 
   /// Which pieces it has.
   var pieces: Bitfield
@@ -46,7 +45,6 @@ final class PeerState {
 
   var received: RateMeter
   var sent: RateMeter
-  /// Octets of its pieces that came out good, as far as it gave them alone.
   var lastBlockAt: Instant
   var lastHeardAt: Instant
   var lastSpokenAt: Instant
@@ -87,7 +85,6 @@ final class PeerState {
     id = handshake.peerID
     knowsFast = handshake.knowsFast
     knowsExtensions = handshake.knowsExtensions
-    connectedAt = now
     pieces = Bitfield(pieceCount: pieceCount)
     received = RateMeter(at: now)
     sent = RateMeter(at: now)

@@ -250,8 +250,6 @@ extension Torrent {
         optimistic: exchange.choker.optimistic == peer.number && !peer.isChoked)
     }
   }
-
-  var webSeedSummaries: [WebSeed] { webSeeds.sorted { $0.key > $1.key }.map(\.value) }
 }
 
 extension Torrent.State {
