@@ -37,7 +37,14 @@ actor Readiness {
     } else if isLate {
       return late
     }
-    return await withCheckedContinuation { waiting.append($0) }
+    return await withCheckedContinuation { answer in
+      // The checks may have ended meanwhile: a task of another loop may lose its turn on the way to here.
+      if isChecking, !isLate {
+        waiting.append(answer)
+      } else {
+        answer.resume(returning: isChecking ? late : verdict)
+      }
+    }
   }
 
   private var late: String { "the checks have not ended within \(patience)" }

@@ -19,7 +19,8 @@ final class Pending: @unchecked Sendable {
 
   func wait() async {
     // Something else may have begun before who waits has its turn.
-    while count > 0 { await withCheckedContinuation { waiting.append($0) } }
+    // Nothing may be left of it before the continuation is there: a task of another loop may lose its turn on the way.
+    while count > 0 { await withCheckedContinuation { if count > 0 { waiting.append($0) } else { $0.resume() } } }
   }
 }
 

@@ -68,9 +68,7 @@ actor Publisher {
   /// Who had to wait for another attempt finds the order put off, most often, and leaves it at that.
   @discardableResult
   func carryOut(_ name: DomainName, trace: TraceContext? = nil) async -> Bool {
-    while isHeld || busy[name] != nil {
-      await withCheckedContinuation { if isHeld { held.append($0) } else { busy[name]?.append($0) } }
-    }
+    while isHeld || busy[name] != nil { await turn(of: name) }
     busy[name] = []
     let isKept = await attempt(name, trace)
     for waiter in busy.removeValue(forKey: name) ?? [] { waiter.resume() }
@@ -79,16 +77,36 @@ actor Publisher {
 
   /// Forgets everything, between attempts: one under way would write a delegation into its zone that then belongs to nobody.
   func reset() async throws {
-    while isHeld { await withCheckedContinuation { held.append($0) } }
+    while isHeld { await turn(of: nil) }
     isHeld = true
     defer {
       isHeld = false
       for waiter in held { waiter.resume() }
       held = []
     }
-    while let name = busy.keys.first { await withCheckedContinuation { busy[name]?.append($0) } }
+    while let name = busy.keys.first { await end(of: name) }
     try await store.reset()
     await setAlarm()
+  }
+
+  /// Waits for the end of a reset, or of an attempt where there is none.
+  private func turn(of name: DomainName?) async {
+    await withCheckedContinuation { waiter in
+      // Looked at here: a task of another loop may lose its turn on the way, and what it waits for be over.
+      if isHeld {
+        held.append(waiter)
+      } else if let name, busy[name] != nil {
+        busy[name]?.append(waiter)
+      } else {
+        waiter.resume()
+      }
+    }
+  }
+
+  private func end(of name: DomainName) async {
+    await withCheckedContinuation { waiter in
+      if busy[name] != nil { busy[name]?.append(waiter) } else { waiter.resume() }
+    }
   }
 
   /// Looks again when the next order is due. Called after every change of orders or terms.

@@ -79,10 +79,14 @@ actor Upkeep {
   /// write it down again afterwards, and who waits for what was counted has to wait for the batch that has it.
   /// - Parameter body: must not come here again.
   func exclusively<Value: Sendable>(_ body: @Sendable () async throws -> Value) async rethrows -> Value {
-    if isTaken {
-      await withCheckedContinuation { waiting.append($0) }
-    } else {
-      isTaken = true
+    // Within: a task of another loop may lose its turn on the way to here, and what was true before is not then.
+    await withCheckedContinuation { turn in
+      if isTaken {
+        waiting.append(turn)
+      } else {
+        isTaken = true
+        turn.resume()
+      }
     }
     // It passes from one to the next, so that nobody comes between.
     defer { if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() } }

@@ -54,7 +54,14 @@ extension HTTPConnection {
       state.waitForClient(at: loop.now)
       settle()
       await withTaskCancellationHandler {
-        await withCheckedContinuation { writers.append($0) }
+        // Looked at here: a task of another loop may lose its turn on the way, and nobody would wake it.
+        await withCheckedContinuation { writer in
+          if stream.isCongested, state.isStreaming(request), !Task.isCancelled {
+            writers.append(writer)
+          } else {
+            writer.resume()
+          }
+        }
       } onCancel: {
         loop.submit { self.assumeIsolated { $0.wakeWriters() } }
       }

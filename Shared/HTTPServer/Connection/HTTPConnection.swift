@@ -18,6 +18,8 @@ actor HTTPConnection: StreamOwner {
   var output: [UInt8] = []
   /// Who waits for content, and who for the client to read.
   var reader: CheckedContinuation<Void, Never>?
+  /// How often there was something new for the reader.
+  var wakeUps = 0
   var writers: [CheckedContinuation<Void, Never>] = []
   /// The handler, or the producer of its answer: cancelled when nobody listens to it any more.
   var task: Task<Void, Never>?
@@ -131,8 +133,12 @@ actor HTTPConnection: StreamOwner {
         try Task.checkCancellation()
         if saysContinue { stream.write(ResponseEncoder.continueResponse) }
         settle()
+        let before = wakeUps
         await withTaskCancellationHandler {
-          await withCheckedContinuation { reader = $0 }
+          // Looked at here: a task of another loop may lose its turn on the way, and nobody would wake it.
+          await withCheckedContinuation { waiting in
+            if wakeUps == before, !Task.isCancelled { reader = waiting } else { waiting.resume() }
+          }
         } onCancel: {
           loop.submit { self.assumeIsolated { $0.wakeReader() } }
         }
@@ -143,6 +149,7 @@ actor HTTPConnection: StreamOwner {
   func trailers(of request: UInt64) -> [(name: String, value: String)] { state.trailers(of: request) }
 
   func wakeReader() {
+    wakeUps &+= 1
     guard let waiting = reader else { return }
     reader = nil
     waiting.resume()
