@@ -55,7 +55,7 @@ import ServiceKit
       let path = try service.dataDirectory().file("tracker.sqlite")
       let kept = try await service.pool.run { try TrackerStore(path: path) }
       var random = service.chance
-      let swarms = SwarmStore(limits: settings.limits, using: &random)
+      let swarms = SwarmStore(limits: settings.limits, keepsProgress: settings.mode == .private, using: &random)
       for record in try await service.pool.run({ try kept.load() }) {
         swarms.set(record.hash, record.standing, downloads: record.downloads)
       }

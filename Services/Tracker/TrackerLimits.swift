@@ -2,8 +2,11 @@
 struct TrackerLimits: Sendable {
   /// Torrents that are known, by registration or by their peers.
   var torrents = 1_000_000
-  /// Peers of all torrents: at about 250 octets each. Beyond, the torrents that were quiet longest are forgotten.
+  /// Peers of all torrents: at about 40 octets each, 80 where it is kept what they have moved. Beyond, the torrents that were quiet
+  /// longest are forgotten.
   var peers = 4_000_000
+  /// It is kept what peers have moved, to be shown, as long as there are fewer of them; in private mode of all.
+  var progress = 100_000
   /// Peers of one torrent; one more takes nobody's place and is told of the others.
   var peersPerTorrent = 100_000
   /// Announces a second of an address (of IPv6, a /64), and how many at once.
@@ -24,4 +27,8 @@ struct TrackerLimits: Sendable {
   var easyRate = 5_000
   /// A peer is forgotten when so many intervals went by without it.
   var patience = 2
+
+  /// Seconds after its last announce at which a peer is forgotten.
+  /// - Parameter stretch: intervals at once that it was asked to wait.
+  func lifetime(stretch: Int) -> Int64 { Int64(patience * interval * stretch) }
 }

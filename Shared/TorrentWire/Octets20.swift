@@ -1,15 +1,24 @@
 import Octets
 
 /// Twenty octets that name something, without a heap object: `InfoHash` a torrent, `PeerID` a peer.
-public struct Octets20<Meaning>: Hashable, Sendable {
-  fileprivate let first: UInt64
-  private let second: UInt64
-  private let third: UInt32
+public struct Octets20<Meaning>: Sendable {
+  /// Words of four octets, so that in a list they lie without gaps.
+  private let words: (UInt32, UInt32, UInt32, UInt32, UInt32)
+
+  fileprivate var first: UInt64 { UInt64(words.0) << 32 | UInt64(words.1) }
+  private var second: UInt64 { UInt64(words.2) << 32 | UInt64(words.3) }
+  private var third: UInt32 { words.4 }
 
   /// In network order.
   init(_ first: UInt64, _ second: UInt64, _ third: UInt32) {
-    (self.first, self.second, self.third) = (first, second, third)
+    words = (
+      UInt32(truncatingIfNeeded: first >> 32), UInt32(truncatingIfNeeded: first),
+      UInt32(truncatingIfNeeded: second >> 32), UInt32(truncatingIfNeeded: second), third
+    )
   }
+
+  /// Twenty zeros, which name nothing.
+  public static var zero: Octets20 { Octets20(0, 0, 0) }
 
   /// Nil unless they are twenty.
   public init?(_ octets: some Collection<UInt8>) {
@@ -48,6 +57,18 @@ public struct Octets20<Meaning>: Hashable, Sendable {
     for shift in stride(from: UInt32(24), through: 0, by: -8) {
       output.append(UInt8(truncatingIfNeeded: third >> shift))
     }
+  }
+}
+
+extension Octets20: Hashable {
+  public static func == (one: Octets20, other: Octets20) -> Bool {
+    one.first == other.first && one.second == other.second && one.third == other.third
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(first)
+    hasher.combine(second)
+    hasher.combine(third)
   }
 }
 

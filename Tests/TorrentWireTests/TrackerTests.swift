@@ -112,7 +112,7 @@ import Testing
     #expect(octets.indices.contains { octets[$0...].starts(with: v4) })
     let read = try AnnounceReply(decoding: octets[...])
     var bare = reply
-    bare.peers = reply.peers.map { .init(address: $0.address) }
+    bare.peers = PeerList(reply.peers.map { .init(address: $0.address) })
     #expect(read == bare)
   }
 
@@ -139,6 +139,17 @@ import Testing
   ])
   func whatIsNoAnswerIsRefused(text: String) {
     #expect(throws: TrackerFailure.self) { try AnnounceReply(decoding: Array(text.utf8)[...]) }
+  }
+
+  /// A tracker may tell some ids and others not.
+  @Test func idsStayWithTheirPeers() throws {
+    let id = try #require(PeerID(AnnounceRequestTests.octets))
+    for isV6 in [false, true] {
+      let address = SocketAddress(ip: isV6 ? .loopbackV6 : .loopbackV4, port: 1)
+      let told: [PeerID?] = [nil, id, nil, nil, id, nil]
+      let list = PeerList(told.map { .init(address: address, id: $0) })
+      #expect(list.map(\.id) == told && list.count == 6)
+    }
   }
 
   @Test func peersThatMakeNoSenseAreLeftOut() throws {

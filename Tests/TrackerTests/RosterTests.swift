@@ -8,7 +8,7 @@ import TorrentWire
   /// Against a list that is looked at as a whole, while members come, say so again, and go.
   @Test(arguments: [1, 2, 3]) func whoseTimeIsOverIsFoundAmongMany(seed: UInt64) throws {
     var generator = SeededGenerator(seed: seed)
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     var expected: [SocketAddress: Int64] = [:]
     for now in Int64(0)..<400 {
       // In the first half it grows to several blocks; then hardly anybody comes.
@@ -26,23 +26,74 @@ import TorrentWire
       #expect(swarm.expire(at: now) == gone.count)
       for address in gone.keys { expected[address] = nil }
       #expect(swarm.count == expected.count)
-      if now == 199 { #expect(swarm.count > 3 * Roster.block) }
+      if now == 199 { #expect(swarm.count > 3 * Roster<PackedV4>.block) }
     }
     #expect(Dictionary(uniqueKeysWithValues: swarm.members.map { ($0.address, $0.expires) }) == expected)
     #expect(swarm.expire(at: 1000) == expected.count && swarm.isEmpty)
   }
 
-  @Test func aBoundIsNeverLaterThanWhoItIsOf() throws {
-    var roster = Roster()
-    for number in 0..<(3 * Roster.block) { roster.append(try Make.member(number, seen: 100)) }
-    var found: [Int64] = []
+  /// Against a dictionary, while members come and go in numbers: whoever is there is found, and nobody else is.
+  @Test(arguments: [1, 2, 3]) func everybodyIsFound(seed: UInt64) throws {
+    var generator = SeededGenerator(seed: seed)
+    var roster = Roster<PackedV4>()
+    var expected: [Int: Member] = [:]
+    for wave in [2000, 5, 300, 0, 40] {
+      while expected.count != wave {
+        let number = Int.random(in: 1...2500, using: &generator)
+        let place = roster.place(of: PackedV4(Make.address(number).ip), 6881, 7)
+        #expect((place != nil) == (expected[number] != nil))
+        if let place {
+          #expect(roster.member(at: place, isSeeder: false) == expected[number])
+          guard expected.count > wave else { continue }
+          roster.remove(at: place, 7)
+          expected[number] = nil
+        } else if expected.count < wave {
+          let member = try Make.member(number, left: UInt64(number))
+          roster.insert(member, keeps: true, 7)
+          expected[number] = member
+        }
+      }
+      let members = roster.members(areSeeders: false)
+      #expect(members.count == wave && roster.count == wave)
+      for member in members { #expect(expected.values.contains(member)) }
+      #expect(roster.places <= wave + wave / 4 + 4 || roster.places <= 2 * wave + 1)
+    }
+  }
+
+  @Test func aMemberHasEveryFieldAgain() throws {
+    let id = try #require(PeerID((1...20)))
+    for address in ["203.0.113.7:6881", "[2001:db8::7]:65535"] {
+      for mark in [0, 1, 2047] {
+        var member = Member(
+          address: try #require(SocketAddress(address)), client: Client(id: id, mark: UInt16(mark)), isSeeder: true,
+          progress: Progress(uploaded: 1, downloaded: 2, left: 0, user: 3), stretch: 15, expires: 4_000_000_000)
+        for hasCompleted in [false, true] {
+          member.hasCompleted = hasCompleted
+          var swarm = Make.swarm()
+          swarm.update(member, at: 0, hasCompleted: hasCompleted)
+          #expect(swarm.member(at: member.address) == member)
+        }
+      }
+    }
+    for key in 0..<5000 {
+      let client = Client(id: id, key: [UInt8(key & 0xFF), UInt8(key >> 8)])
+      #expect(1...2047 ~= client.mark)
+    }
+  }
+
+  /// In one block or many: who is earlier than all others is found, wherever others push it when they come and go.
+  @Test(arguments: [10, 200, 300, 3000]) func aBoundIsNeverLaterThanWhoItIsOf(count: Int) throws {
+    var roster = Roster<PackedV4>()
+    for number in 0..<count { roster.insert(try Make.member(number, left: 0, seen: 100), keeps: false, 7) }
+    var found: [UInt32] = []
     #expect(roster.expired(at: 100) { found.append($0.expires) } == 100 && found.isEmpty)
-    // Who is earlier than all others comes to another block when somebody goes.
-    roster.append(try Make.member(5000, seen: 7))
-    _ = roster.remove(at: Roster.block)
+    roster.insert(try Make.member(5000, left: 0, seen: 7), keeps: false, 7)
+    for number in 0..<count / 3 {
+      roster.remove(at: try #require(roster.place(of: PackedV4(Make.address(number).ip), 6881, 7)), 7)
+      roster.insert(try Make.member(10_000 + number, left: 0, seen: 100), keeps: false, 7)
+    }
     #expect(roster.expired(at: 7) { found.append($0.expires) } == 7 && found.isEmpty)
     #expect(roster.expired(at: 8) { found.append($0.expires) } == 100 && found == [7])
-    while roster.count > 1 { _ = roster.remove(at: 0) }
-    #expect(roster.expired(at: 101) { found.append($0.expires) } == .max && found == [7, 100])
+    #expect(roster.expired(at: 101) { _ in } == nil)
   }
 }

@@ -22,20 +22,29 @@ enum Make {
   static func member(
     _ number: Int, left: UInt64? = 1, at address: SocketAddress? = nil, key: [UInt8]? = nil, seen: Int64 = 0
   ) throws -> Member {
-    let id = try id(number)
-    return Member(
-      at: address ?? Self.address(number), id: id, identity: key.map { Identity(id: id, key: $0) }, uploaded: 0,
-      downloaded: 0, left: left, seen: seen, expires: seen)
+    Member(
+      address: address ?? Self.address(number), client: Client(id: try id(number), key: key), isSeeder: left == 0,
+      progress: Progress(uploaded: 0, downloaded: 0, left: left), expires: seen)
+  }
+
+  static func swarm() -> Swarm { Swarm(salt: 0x5EED) }
+}
+
+extension Swarm {
+  /// As of a moment when nobody's time is over.
+  @discardableResult
+  mutating func update(_ member: Member, hasCompleted: Bool) -> Member? {
+    update(member, at: member.expires, hasCompleted: hasCompleted)
   }
 }
 
 @Suite struct SwarmTests {
   @Test func membersComeChangeAndGo() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     for number in 1...5 { #expect(swarm.update(try Make.member(number), hasCompleted: false) == nil) }
     #expect(swarm.count == 5 && swarm.leechers == 5 && swarm.seeders == 0)
     let before = swarm.update(try Make.member(2, left: 0), hasCompleted: true)
-    #expect(before?.left == 1 && swarm.seeders == 1 && swarm.leechers == 4 && swarm.downloads == 1)
+    #expect(before?.progress?.left == 1 && swarm.seeders == 1 && swarm.leechers == 4 && swarm.downloads == 1)
     #expect(swarm.remove(Make.address(1))?.address == Make.address(1))
     #expect(swarm.remove(Make.address(1)) == nil && swarm.count == 4)
     // Whoever took another's place is found in it.
@@ -43,7 +52,7 @@ enum Make {
   }
 
   @Test func aPeerCompletesOnce() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     swarm.update(try Make.member(1), hasCompleted: false)
     for _ in 1...3 { swarm.update(try Make.member(1, left: 0), hasCompleted: true) }
     #expect(swarm.downloads == 1)
@@ -56,7 +65,7 @@ enum Make {
   }
 
   @Test func aClientAtTwoAddressesIsOne() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     let v6 = SocketAddress(ip: IPAddress(v6: 0x2001_0DB8_0000_0000, 1), port: 6881)
     swarm.update(try Make.member(1, key: [1]), hasCompleted: false)
     swarm.update(try Make.member(1, at: v6, key: [1]), hasCompleted: false)
@@ -79,7 +88,7 @@ enum Make {
   }
 
   @Test func whoIsNotHeardOfIsForgotten() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     for number in 1...10 { swarm.update(try Make.member(number, seen: Int64(number)), hasCompleted: false) }
     #expect(swarm.expire(at: 1) == 0)
     #expect(swarm.expire(at: 6) == 5 && swarm.count == 5)
@@ -89,7 +98,7 @@ enum Make {
   }
 
   @Test func theChoiceIsOfOthersEachOnce() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     for number in 1...100 { swarm.update(try Make.member(number, left: UInt64(number % 2)), hasCompleted: false) }
     var generator = SeededGenerator(seed: 7)
     let asker = try #require(swarm.member(at: Make.address(1)))
@@ -102,13 +111,13 @@ enum Make {
   }
 
   @Test func aSeederIsToldOfLeechersFirst() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     for number in 1...100 { swarm.update(try Make.member(number, left: number <= 30 ? 1 : 0), hasCompleted: false) }
     var generator = SeededGenerator(seed: 7)
     let asker = try Make.member(100, left: 0)
     let few = swarm.choose(30, for: asker, families: [true], using: &generator)
-    func seeders(_ peers: [AnnounceReply.Peer]) -> Int {
-      peers.count { swarm.member(at: $0.address)?.isSeeder == true }
+    func seeders(_ peers: PeerList) -> Int {
+      peers.lazy.filter { swarm.member(at: $0.address)?.isSeeder == true }.count
     }
     #expect(few.count == 30 && seeders(few) == 0)
     #expect(seeders(swarm.choose(50, for: asker, families: [true], using: &generator)) == 20)
@@ -116,7 +125,7 @@ enum Make {
 
   /// Everybody's turn comes, and about as often as everybody else's.
   @Test func theChoiceIsFair() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     for number in 1...100 { swarm.update(try Make.member(number), hasCompleted: false) }
     var generator = SeededGenerator(seed: 3)
     var times: [SocketAddress: Int] = [:]
@@ -131,7 +140,7 @@ enum Make {
   }
 
   @Test func nobodyIsToldOfWhomItCanNotReach() throws {
-    var swarm = Swarm()
+    var swarm = Make.swarm()
     let machine = SocketAddress(ip: .loopbackV4, port: 1)
     let network = SocketAddress(ip: IPAddress(v4: 0x0A00_0001), port: 1)
     for address in [machine, network, Make.address(1)] {
@@ -148,9 +157,44 @@ enum Make {
     }
   }
 
-  @Test(arguments: [1, 2, 3, 10, 97, 1000]) func scatteredNumbersComeEachOnce(count: Int) {
-    var generator = SeededGenerator(seed: UInt64(count))
-    for _ in 0..<20 { #expect(Array(Scatter(count, using: &generator)).sorted() == Array(0..<count)) }
+  @Test func whoAsksForIDsIsToldThem() throws {
+    var swarm = Make.swarm()
+    let v6 = SocketAddress(ip: IPAddress(v6: 0x2001_0DB8_0000_0000, 1), port: 6881)
+    swarm.update(try Make.member(1), hasCompleted: false)
+    swarm.update(try Make.member(2, at: v6), hasCompleted: false)
+    var generator = SeededGenerator(seed: 3)
+    let asker = try Make.member(9)
+    let chosen = swarm.choose(5, for: asker, families: [false, true], wantsIDs: true, using: &generator)
+    #expect(
+      chosen == [
+        .init(address: Make.address(1), id: try Make.id(1)), .init(address: v6, id: try Make.id(2)),
+      ])
+    #expect(swarm.choose(5, for: asker, families: [true], using: &generator) == [.init(address: Make.address(1))])
+  }
+
+  /// What is not kept of all is not kept again until the list has begun anew.
+  @Test func whatIsMovedIsKeptAsLongAsItIsWanted() throws {
+    var swarm = Make.swarm()
+    let member = try Make.member(1, left: 7)
+    swarm.update(member, at: 0, hasCompleted: false, keepsProgress: true)
+    #expect(swarm.member(at: Make.address(1))?.progress?.left == 7)
+    swarm.update(try Make.member(2), at: 0, hasCompleted: false, keepsProgress: false)
+    #expect(swarm.members.allSatisfy { $0.progress == nil } && swarm.count == 2)
+    swarm.update(member, at: 0, hasCompleted: false, keepsProgress: true)
+    #expect(swarm.member(at: Make.address(1))?.progress == nil)
+    for number in 1...2 { swarm.remove(Make.address(number)) }
+    swarm.update(member, at: 0, hasCompleted: false, keepsProgress: true)
+    #expect(swarm.member(at: Make.address(1)) == member)
+  }
+
+  @Test(arguments: [
+    ("10.1.2.3", Scope.network), ("11.0.0.1", .world), ("172.16.0.1", .network), ("172.32.0.1", .world),
+    ("192.168.9.9", .network), ("192.169.0.1", .world), ("169.254.1.1", .network), ("100.64.0.1", .network),
+    ("100.127.255.255", .network), ("100.128.0.1", .world), ("127.9.9.9", .machine), ("::1", .machine),
+    ("fd00::1", .network), ("fe80::1", .network), ("febf::1", .network), ("fec0::1", .world), ("2001:db8::1", .world),
+    ("::ffff:10.0.0.1", .network),
+  ]) func addressesAreWithinReach(text: String, scope: Scope) throws {
+    #expect(Scope(try #require(IPAddress(text))) == scope)
   }
 }
 
@@ -159,16 +203,17 @@ enum Make {
     var limits = TrackerLimits()
     change(&limits)
     var generator = SeededGenerator(seed: 1)
-    return SwarmStore(limits: limits, using: &generator)
+    return SwarmStore(limits: limits, keepsProgress: false, using: &generator)
   }
 
+  /// Nil where it is refused.
   static func announce(
     _ store: SwarmStore, _ member: Member, of hash: InfoHash, stopped: Bool = false, completed: Bool = false,
     makes: Bool = true
-  ) -> SwarmStore.Outcome? {
-    store.announce(
-      member, of: hash, isStopped: stopped, hasCompleted: completed, wanted: 50, families: [true, false], at: -1,
-      makes: makes)
+  ) -> Outcome? {
+    let announcement = Announcement(
+      member: member, isStopped: stopped, hasCompleted: completed, wanted: 50, families: [true, false])
+    return try? store.announce(announcement, of: hash, at: member.expires) { $0 == .registered || makes }
   }
 
   @Test func torrentsAreMadeByTheirPeers() throws {

@@ -20,7 +20,7 @@ extension TrackerAPI {
         torrent.swarm.members.map { ("\($0.address)", $0) }.filter { $0.0 > cursor ?? "" }.sorted { $0.0 < $1.0 }
           .prefix(limit + 1))
     }
-    return try .encode(Page(page, limit: limit, cursor: \.0, view: { PeerView($0.1) }))
+    return try .encode(Page(page, limit: limit, cursor: \.0, view: { PeerView($0.1, settings.limits) }))
   }
 }
 
@@ -29,19 +29,19 @@ private struct PeerView: Encodable {
   var address: String
   /// As it would stand in a URL: some octets of it are no text.
   var peerId: String
-  var uploaded: UInt64
-  var downloaded: UInt64
+  var uploaded: UInt64?
+  var downloaded: UInt64?
   var left: UInt64?
   var seeder: Bool
   var seenAt: WorldTime
 
-  init(_ member: Member) {
+  init(_ member: Member, _ limits: TrackerLimits) {
     address = "\(member.address)"
-    peerId = PercentEncoding.encode(octets: member.id.octets)
-    uploaded = member.uploaded
-    downloaded = member.downloaded
-    left = member.left
+    peerId = PercentEncoding.encode(octets: member.client.id.octets)
+    uploaded = member.progress?.uploaded
+    downloaded = member.progress?.downloaded
+    left = member.progress?.left
     seeder = member.isSeeder
-    seenAt = WorldTime(seconds: member.seen)
+    seenAt = WorldTime(seconds: member.expires - limits.lifetime(stretch: member.stretch))
   }
 }

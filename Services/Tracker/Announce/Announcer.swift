@@ -25,7 +25,7 @@ struct TrackerSettings: Sendable {
 }
 
 /// Answers announces and scrapes, whatever protocol they come by.
-struct Announcer: Sendable {
+final class Announcer: Sendable {
   let store: SwarmStore
   let accounts: Accounts
   let events: EventHub<TrackerEvent>
@@ -59,9 +59,11 @@ struct Announcer: Sendable {
   ///   - key: of the announce URL.
   ///   - source: where it came from, which is where the peer is.
   ///   - families: which addresses the answer has room for; true is IPv4. In the order in which they are wanted.
+  ///   - room: peers that fit into the answer.
   /// - Throws: what the client is told.
   func answer(
-    _ request: AnnounceRequest, key: [UInt8]? = nil, from source: IPAddress, families: [Bool], at moment: Instant
+    _ request: AnnounceRequest, key: [UInt8]? = nil, from source: IPAddress, families: [Bool], room: Int = .max,
+    at moment: Instant
   ) throws(TrackerFailure) -> AnnounceReply {
     counters.announces.add()
     guard pace.take(source, at: moment) == nil else {
@@ -69,24 +71,25 @@ struct Announcer: Sendable {
     }
     let time = now()
     let user = try user(of: key, at: time)
-    try requireTracked(request.infoHash)
     let limits = settings.limits
-    let rate = load.note(at: moment)
-    let interval = limits.interval * max(1, rate / limits.easyRate)
+    let stretch = min(Member.longestStretch, max(1, load.note(at: moment) / limits.easyRate))
+    let interval = limits.interval * stretch
     let address = settings.believesClaims ? request.claimedAddress ?? source : source
     let member = Member(
-      at: SocketAddress(ip: address.unmapped, port: request.port), id: request.peerID,
-      identity: request.key.map { Identity(id: request.peerID, key: $0) }, uploaded: request.uploaded,
-      downloaded: request.downloaded, left: request.left, user: user, seen: time,
-      expires: time + Int64(limits.patience * interval))
-    let isStopped = request.event == .stopped
-    let outcome = store.announce(
-      member, of: request.infoHash, isStopped: isStopped,
-      hasCompleted: request.event == .completed,
-      wanted: min(request.wanted ?? limits.usualPeers, limits.mostPeers), families: families,
-      at: time, makes: settings.mode == .open && !isStopped)
-    guard let outcome = outcome ?? (isStopped ? SwarmStore.Outcome.nobody : nil) else {
-      throw refused(TrackerFailure("this tracker has no room for another torrent", retry: .minutes(30)))
+      address: SocketAddress(ip: address.unmapped, port: request.port),
+      client: Client(id: request.peerID, key: request.key), isSeeder: request.left == 0,
+      progress: Progress(
+        uploaded: request.uploaded, downloaded: request.downloaded, left: request.left, user: user),
+      stretch: stretch, expires: time + limits.lifetime(stretch: stretch))
+    let announcement = Announcement(
+      member: member, isStopped: request.event == .stopped, hasCompleted: request.event == .completed,
+      wanted: min(request.wanted ?? limits.usualPeers, limits.mostPeers, room), families: families,
+      wantsIDs: request.wantsDictionaries && !request.leavesOutIDs)
+    let outcome: Outcome
+    do throws(SwarmStore.Refusal) {
+      outcome = try store.announce(announcement, of: request.infoHash, at: time, accepts: isTracked)
+    } catch {
+      throw refused(TrackerFailure(error))
     }
     if let event = outcome.event(of: member, in: request.infoHash) { events.publish(event) }
     if let user { accounts.note(user, member, before: outcome.before, isStarted: request.event == .started) }
@@ -135,18 +138,20 @@ struct Announcer: Sendable {
     }
   }
 
-  private func requireTracked(_ hash: InfoHash) throws(TrackerFailure) {
-    let standing = store.standing(hash) ?? .unlisted
-    guard !isTracked(standing) else { return }
-    throw refused(
-      standing == .denied
-        ? TrackerFailure("this torrent is not allowed here", retry: .never)
-        : TrackerFailure("this torrent is not registered here", retry: .minutes(30)))
-  }
-
   private func refused(_ failure: TrackerFailure) -> TrackerFailure {
     counters.failures.add()
     return failure
+  }
+}
+
+extension TrackerFailure {
+  /// What the client is told.
+  init(_ refusal: SwarmStore.Refusal) {
+    switch refusal {
+    case .standing(.denied): self.init("this torrent is not allowed here", retry: .never)
+    case .standing: self.init("this torrent is not registered here", retry: .minutes(30))
+    case .noRoom: self.init("this tracker has no room for another torrent", retry: .minutes(30))
+    }
   }
 }
 

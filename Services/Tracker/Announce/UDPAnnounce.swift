@@ -48,15 +48,14 @@ actor UDPAnnounce: DatagramOwner {
     let now = loop.now
     switch request {
     case .connect:
-      guard let id = try? connections.make(for: source, at: now) else { return }
+      let id = connections.make(for: source, at: now)
       UDPTracker.encode(.connect(connection: id), transaction: transaction, into: &output)
     case .announce(let id, let announce, let path):
       guard connections.isGood(id, for: source, at: now) else { return }
       do throws(TrackerFailure) {
-        var reply = try announcer.answer(
-          announce, key: UDPAnnounce.key(in: path), from: source, families: [hasV4Addresses], at: now)
-        // At the datagram's end, rather than in two pieces on their way.
-        reply.peers = Array(reply.peers.prefix(hasV4Addresses ? UDPAnnounce.v4Peers : UDPAnnounce.v6Peers))
+        let reply = try announcer.answer(
+          announce, key: UDPAnnounce.key(in: path), from: source, families: [hasV4Addresses],
+          room: hasV4Addresses ? UDPAnnounce.v4Peers : UDPAnnounce.v6Peers, at: now)
         UDPTracker.encode(.announce(reply), transaction: transaction, into: &output)
       } catch {
         UDPTracker.encode(.error(error.description), transaction: transaction, into: &output)
@@ -81,7 +80,7 @@ actor UDPAnnounce: DatagramOwner {
     return parts.count == 2 && parts[0].elementsEqual("announce".utf8) ? Array(parts[1]) : nil
   }
 
-  /// As many as fit a datagram of 1,400 octets.
+  /// As many as fit a datagram of 1,400 octets, rather than one in two pieces on their way.
   private static let v4Peers = (1400 - 20) / CompactPeers.v4Size
   private static let v6Peers = (1400 - 20) / CompactPeers.v6Size
 

@@ -71,15 +71,16 @@ final class Accounts: Sendable {
   /// A client's numbers begin with its `started`. Of one that is here for the first time without it, as after a restart of the tracker,
   /// it can't be told what was counted already: that interval is lost, rather than the whole session counted twice.
   func note(_ user: Int64, _ member: Member, before: Member?, isStarted: Bool) {
+    guard let progress = member.progress else { return }
     var known = Amounts()
-    if let before, before.id == member.id, before.user == user {
-      known = Amounts(uploaded: before.uploaded, downloaded: before.downloaded)
+    if let before, before.client.id == member.client.id, let counted = before.progress, counted.user == user {
+      known = Amounts(uploaded: counted.uploaded, downloaded: counted.downloaded)
     } else if !isStarted {
       return
     }
     let moved = Amounts(
-      uploaded: member.uploaded - min(known.uploaded, member.uploaded),
-      downloaded: member.downloaded - min(known.downloaded, member.downloaded))
+      uploaded: progress.uploaded - min(known.uploaded, progress.uploaded),
+      downloaded: progress.downloaded - min(known.downloaded, progress.downloaded))
     guard moved != Amounts() else { return }
     state.withLock { state in
       guard let total = state.totals[user] else { return }

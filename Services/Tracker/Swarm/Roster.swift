@@ -1,60 +1,165 @@
-/// Members in a list without gaps, for choices among them, that finds those whose time is over without looking at all of them: of
-/// each block of the list it knows a moment before which nobody in it is forgotten.
-struct Roster: Sendable {
-  private(set) var members: [Member] = []
+import Octets
+import TorrentWire
+
+/// The seeders or the leechers of a swarm, of one address family, in one list without anything beside it: every member stands near
+/// the place that a keyed hash of its address and port gives it (open addressing; whoever is farther from its place goes first, "Robin
+/// Hood"). So it is found without an index, and a choice at random looks at random places.
+///
+/// The hash is under a salt, so that nobody can choose addresses that all belong to one place. It is handed in with each call: there may
+/// be a million lists.
+///
+/// Those whose time is over are found without looking at all: of each block of the list a moment is known before which nobody in it is
+/// forgotten.
+struct Roster<Address: PackedAddress>: Sendable {
+  private var slots: [Entry<Address>] = []
+  /// Beside `slots`, or empty where it is not kept.
+  private var progress: [Progress] = []
   /// Of every block but the first, which is always looked at: most swarms have no other, and pay nothing.
-  private var bounds: [Int64] = []
-  /// Members of a block: 100,000 have as many bounds to look at as three blocks have members.
-  static let block = 256
+  private var bounds: [UInt32] = []
+  private(set) var count = 0
 
-  var count: Int { members.count }
+  /// Places of a block.
+  static var block: Int { 256 }
 
-  mutating func append(_ member: Member) {
-    members.append(member)
-    lower(members.count - 1)
+  var isEmpty: Bool { count == 0 }
+  /// How many places there are; some have nobody in them.
+  var places: Int { slots.count }
+
+  subscript(place: Int) -> Entry<Address> { slots[place] }
+
+  func member(at place: Int, isSeeder: Bool) -> Member {
+    slots[place].member(isSeeder: isSeeder, progress.isEmpty ? nil : progress[place])
   }
 
-  mutating func replace(at index: Int, with member: Member) {
-    members[index] = member
-    lower(index)
+  func members(areSeeders: Bool) -> [Member] {
+    slots.indices.lazy.filter { !slots[$0].isFree }.map { member(at: $0, isSeeder: areSeeders) }
   }
 
-  /// The last takes the place that is free.
-  mutating func remove(at index: Int) -> Member {
-    let last = members.removeLast()
-    // A bound is of a block that was there: one that comes again begins anew.
-    if members.count <= bounds.count * Roster.block, !bounds.isEmpty { bounds.removeLast() }
-    guard index < members.count else { return last }
-    let gone = members[index]
-    replace(at: index, with: last)
-    return gone
+  // MARK: Places
+
+  private func home(_ address: Address, _ port: UInt16, _ salt: UInt64) -> Int {
+    let (high, low) = address.words
+    let inner = (high ^ salt).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
+    let outer = (low << 16 ^ UInt64(port) ^ inner.high ^ inner.low ^ salt.byteSwapped).multipliedFullWidth(
+      by: 0xD6E8_FEB8_6659_FD93)
+    return Int((outer.high ^ outer.low).multipliedFullWidth(by: UInt64(slots.count)).high)
   }
 
-  private mutating func lower(_ index: Int) {
-    let block = index / Roster.block - 1
-    guard block >= 0 else { return }
-    if block == bounds.count { bounds.append(.max) }
-    bounds[block] = min(bounds[block], members[index].expires)
+  /// How far behind its own place it stands.
+  private func distance(_ entry: Entry<Address>, at place: Int, _ salt: UInt64) -> Int {
+    let steps = place - home(entry.address, entry.port, salt)
+    return steps < 0 ? steps + slots.count : steps
   }
 
-  /// Calls `body` with each member whose time is over.
-  /// - Returns: a moment before which nobody else is forgotten.
-  mutating func expired(at now: Int64, _ body: (Member) -> Void) -> Int64 {
-    var earliest = Int64.max
-    for start in stride(from: 0, to: members.count, by: Roster.block) {
-      let block = start / Roster.block - 1
-      if block >= 0, bounds[block] >= now {
-        earliest = min(earliest, bounds[block])
-        continue
-      }
-      // A bound may be of somebody who has announced since, or is gone: now it is known again.
-      var bound = Int64.max
-      for index in start..<min(start + Roster.block, members.count) {
-        if members[index].expires < now { body(members[index]) } else { bound = min(bound, members[index].expires) }
-      }
-      if block >= 0 { bounds[block] = bound }
-      earliest = min(earliest, bound)
+  private func next(_ place: Int) -> Int { place + 1 == slots.count ? 0 : place + 1 }
+
+  func place(of address: Address, _ port: UInt16, _ salt: UInt64) -> Int? {
+    guard count > 0 else { return nil }
+    var place = home(address, port, salt)
+    var steps = 0
+    while !slots[place].isFree {
+      if slots[place].port == port, slots[place].address == address { return place }
+      // It would have gone first.
+      if distance(slots[place], at: place, salt) < steps { return nil }
+      place = next(place)
+      steps += 1
     }
-    return earliest
+    return nil
   }
+
+  private mutating func put(_ entry: Entry<Address>, _ saying: Progress?, at place: Int) {
+    slots[place] = entry
+    if !progress.isEmpty { progress[place] = saying ?? .unknown }
+    let block = place / Self.block - 1
+    if block >= 0 { bounds[block] = min(bounds[block], entry.expires) }
+  }
+
+  // MARK: Changes
+
+  /// - Parameters:
+  ///   - member: who is not here yet.
+  ///   - keeps: whether what it has moved is kept. A list that began without it goes on without it.
+  mutating func insert(_ member: Member, keeps: Bool, _ salt: UInt64) {
+    if count + 1 > slots.count * 23 / 25 {
+      resize(to: max(count + 2, slots.count + slots.count / 12), keeps: keeps && (isEmpty || !progress.isEmpty), salt)
+    }
+    insert(Entry(member), member.progress, salt)
+  }
+
+  private mutating func insert(_ entry: Entry<Address>, _ saying: Progress?, _ salt: UInt64) {
+    var (entry, saying) = (entry, saying)
+    var place = home(entry.address, entry.port, salt)
+    var steps = 0
+    while !slots[place].isFree {
+      let other = distance(slots[place], at: place, salt)
+      if other < steps {
+        let (poorer, its) = (entry, saying)
+        (entry, saying) = (slots[place], progress.isEmpty ? nil : progress[place])
+        put(poorer, its, at: place)
+        steps = other
+      }
+      place = next(place)
+      steps += 1
+    }
+    put(entry, saying, at: place)
+    count += 1
+  }
+
+  /// Says anew what stands there; address and port stay.
+  mutating func replace(at place: Int, with member: Member) { put(Entry(member), member.progress, at: place) }
+
+  /// Those behind come nearer to their places.
+  mutating func remove(at place: Int, _ salt: UInt64) {
+    var place = place
+    var behind = next(place)
+    while !slots[behind].isFree, distance(slots[behind], at: behind, salt) > 0 {
+      put(slots[behind], progress.isEmpty ? nil : progress[behind], at: place)
+      place = behind
+      behind = next(behind)
+    }
+    slots[place] = .free
+    count -= 1
+    if count < slots.count / 2 { resize(to: count == 0 ? 0 : count + count / 8 + 2, keeps: !progress.isEmpty, salt) }
+  }
+
+  /// What they have moved is not kept any longer.
+  mutating func forgetProgress() { progress = [] }
+
+  private mutating func resize(to size: Int, keeps: Bool, _ salt: UInt64) {
+    let old = (slots, progress)
+    slots = Array(repeating: .free, count: size)
+    progress = keeps ? Array(repeating: .unknown, count: size) : []
+    bounds = Array(repeating: .max, count: max(0, (size - 1) / Self.block))
+    count = 0
+    for (place, entry) in old.0.enumerated() where !entry.isFree {
+      insert(entry, old.1.isEmpty ? nil : old.1[place], salt)
+    }
+  }
+
+  /// Calls `body` with each whose time is over.
+  /// - Returns: a moment before which nobody else is forgotten; nil where nobody else is here.
+  mutating func expired(at now: Int64, _ body: (Entry<Address>) -> Void) -> Int64? {
+    let now = UInt32(clamping: now)
+    var earliest: UInt32?
+    for start in stride(from: 0, to: slots.count, by: Self.block) {
+      let block = start / Self.block - 1
+      // A bound may be of somebody who has announced since, or is gone: then it is found anew.
+      if block < 0 || bounds[block] < now {
+        var bound = UInt32.max
+        for place in start..<min(start + Self.block, slots.count) where !slots[place].isFree {
+          if slots[place].expires < now { body(slots[place]) } else { bound = min(bound, slots[place].expires) }
+        }
+        if block >= 0 { bounds[block] = bound }
+        if bound < .max { earliest = min(earliest ?? .max, bound) }
+      } else if bounds[block] < .max {
+        earliest = min(earliest ?? .max, bounds[block])
+      }
+    }
+    return earliest.map { Int64($0) }
+  }
+}
+
+extension Progress {
+  /// Of somebody who came when it was not kept.
+  static let unknown = Progress(uploaded: 0, downloaded: 0, left: nil, user: nil)
 }

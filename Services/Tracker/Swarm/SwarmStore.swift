@@ -1,5 +1,6 @@
 import EventLoop
 import Octets
+import Synchronization
 import TorrentWire
 
 /// All torrents and their peers, for every loop and both protocols. They lie in shards by the hash, each behind a lock of its own, so
@@ -14,7 +15,7 @@ final class SwarmStore: Sendable {
 
   struct Torrent: Sendable {
     var standing = Standing.unlisted
-    var swarm = Swarm()
+    var swarm: Swarm
   }
 
   private struct Shard {
@@ -31,6 +32,15 @@ final class SwarmStore: Sendable {
       if forgotten.count < 4096 { forgotten.insert(hash) }
     }
 
+    /// Changes a torrent where it lies: a copy of it would hold all of its peers.
+    /// - Returns: nil where it is not known.
+    mutating func change<Value, Failure: Error>(
+      _ hash: InfoHash, _ body: (inout Torrent, inout SeededGenerator) throws(Failure) -> Value
+    ) throws(Failure) -> Value? {
+      guard let place = torrents.index(forKey: hash) else { return nil }
+      return try body(&torrents.values[place], &random)
+    }
+
     /// Of a few that may go, the one that was quiet longest.
     func coldest(where mayGo: (InfoHash, Torrent) -> Bool) -> InfoHash? {
       var coldest: (hash: InfoHash, touched: Int64)?
@@ -43,7 +53,13 @@ final class SwarmStore: Sendable {
 
   private let shards: [Lock<Shard>]
   private let limits: TrackerLimits
-  private let totals = Lock(Totals())
+  /// What each has moved is kept of every peer, since users' amounts are counted from it.
+  private let keepsProgress: Bool
+  /// So that nobody can choose addresses that all belong to one place of a swarm's list.
+  private let salt: UInt64
+  private let torrents = Atomic<Int>(0)
+  private let peers = Atomic<Int>(0)
+  private let evicted = Atomic<UInt64>(0)
   private static let shardBits: UInt64 = 6
 
   struct Totals: Sendable, Equatable {
@@ -53,14 +69,27 @@ final class SwarmStore: Sendable {
     var evicted: UInt64 = 0
   }
 
-  init(limits: TrackerLimits, using generator: inout some RandomNumberGenerator) {
+  /// - Parameter keepsProgress: of every peer; else of as many as the limits say.
+  init(limits: TrackerLimits, keepsProgress: Bool, using generator: inout some RandomNumberGenerator) {
     self.limits = limits
+    self.keepsProgress = keepsProgress
+    salt = generator.next()
     shards = (0..<(1 << Int(Self.shardBits))).map { _ in
       Lock(Shard(random: SeededGenerator(seed: generator.next())))
     }
   }
 
-  var counts: Totals { totals.withLock { $0 } }
+  var counts: Totals {
+    Totals(
+      torrents: torrents.load(ordering: .relaxed), peers: peers.load(ordering: .relaxed),
+      evicted: evicted.load(ordering: .relaxed))
+  }
+
+  private func count(torrents: Int = 0, peers: Int = 0, evicted: UInt64 = 0) {
+    if torrents != 0 { self.torrents.wrappingAdd(torrents, ordering: .relaxed) }
+    if peers != 0 { self.peers.wrappingAdd(peers, ordering: .relaxed) }
+    if evicted != 0 { self.evicted.wrappingAdd(evicted, ordering: .relaxed) }
+  }
 
   private func shard(of hash: InfoHash) -> Lock<Shard> {
     shards[Int(truncatingIfNeeded: hash.prefix >> (64 - Self.shardBits))]
@@ -71,47 +100,47 @@ final class SwarmStore: Sendable {
   /// Takes a torrent in, or changes what is said of it.
   /// - Parameter downloads: how often it was completed, where that is known from an earlier run.
   func set(_ hash: InfoHash, _ standing: Standing, downloads: Int? = nil) {
-    let isNew = shard(of: hash).withLock { shard in
-      let isNew = shard.torrents[hash] == nil
-      var torrent = shard.torrents[hash, default: Torrent()]
-      torrent.standing = standing
-      if let downloads { torrent.swarm.downloads = downloads }
-      shard.torrents[hash] = torrent
-      return isNew
+    shard(of: hash).withLock { shard in
+      if shard.torrents[hash] == nil {
+        shard.torrents[hash] = Torrent(swarm: Swarm(salt: salt))
+        count(torrents: 1)
+      }
+      shard.change(hash) { torrent, _ in
+        torrent.standing = standing
+        if let downloads { torrent.swarm.downloads = downloads }
+      }
     }
-    if isNew { totals.withLock { $0.torrents += 1 } }
   }
 
   /// Forgets a torrent with its peers.
   func remove(_ hash: InfoHash) {
-    let gone = shard(of: hash).withLock { shard in
+    shard(of: hash).withLock { shard in
       shard.unwritten.remove(hash)
       shard.forgotten.remove(hash)
-      return shard.torrents.removeValue(forKey: hash)
-    }
-    guard let gone else { return }
-    totals.withLock { totals in
-      totals.torrents -= 1
-      totals.peers -= gone.swarm.count
+      guard let gone = shard.torrents.removeValue(forKey: hash) else { return }
+      count(torrents: -1, peers: -gone.swarm.count)
     }
   }
 
   func removeAll() {
     for shard in shards {
       shard.withLock { shard in
+        count(torrents: -shard.torrents.count, peers: -shard.torrents.values.reduce(0) { $0 + $1.swarm.count })
         shard.torrents = [:]
         shard.unwritten = []
         shard.forgotten = []
       }
     }
-    totals.withLock { $0 = Totals() }
+    evicted.store(0, ordering: .relaxed)
   }
 
   /// A torrent as it is now, its expired peers left out.
   func torrent(_ hash: InfoHash, at now: Int64) -> Torrent? {
-    change(hash, makes: false) { torrent, _ in
-      let gone = torrent.swarm.expire(at: now)
-      return (torrent, -gone)
+    shard(of: hash).withLock { shard in
+      shard.change(hash) { torrent, _ in
+        count(peers: -torrent.swarm.expire(at: now))
+        return torrent
+      }
     }
   }
 
@@ -119,98 +148,47 @@ final class SwarmStore: Sendable {
 
   // MARK: What peers say
 
-  /// What came of an announce.
-  struct Outcome: Sendable {
-    var before: Member?
-    var seeders: Int
-    var leechers: Int
-    var downloads: Int
-    var chosen: [AnnounceReply.Peer]
-    /// For what is to differ from announce to announce.
-    var random: UInt64
-    /// It has become a member.
-    var isNew: Bool
-    var isStopped: Bool
-    var hasCompleted: Bool
-
-    /// Of a torrent that nobody knows.
-    static let nobody = Outcome(
-      seeders: 0, leechers: 0, downloads: 0, chosen: [], random: 0, isNew: false, isStopped: true, hasCompleted: false)
-
-    /// What of it is worth to be told; nil for an announce like the one before.
-    func event(of member: Member, in hash: InfoHash) -> TrackerEvent? {
-      if isStopped { return before == nil ? nil : .peerStopped(hash, member.address) }
-      if hasCompleted { return .peerCompleted(hash, member.address) }
-      return isNew ? .peerStarted(hash, member.address) : nil
-    }
+  /// Why an announce is not taken.
+  enum Refusal: Error {
+    case standing(Standing)
+    case noRoom
   }
 
   /// Takes in what a peer says and chooses whom it is told of, in one look.
   /// - Parameters:
-  ///   - isStopped: it goes: it is no member any more, and told of nobody.
   ///   - now: whose time is over then is gone.
-  ///   - makes: whether a torrent that nobody knows is taken in.
-  /// - Returns: nil where the torrent is not known.
+  ///   - accepts: the torrents that are tracked. One that nobody knows is made where unlisted ones are.
   func announce(
-    _ member: Member, of hash: InfoHash, isStopped: Bool, hasCompleted: Bool, wanted: Int, families: [Bool],
-    at now: Int64, makes: Bool
-  ) -> Outcome? {
+    _ announcement: Announcement, of hash: InfoHash, at now: Int64, accepts: (Standing) -> Bool
+  ) throws(Refusal) -> Outcome {
+    let counts = counts
     if counts.peers >= limits.peers { forgetPeers(sparing: hash) }
-    var makes = makes
-    if makes, counts.torrents >= limits.torrents, standing(hash) == nil { makes = forgetTorrent() }
-    return change(hash, makes: makes) { torrent, shard in
-      var swarm = Swarm()
-      swap(&swarm, &torrent.swarm)
-      defer { swap(&swarm, &torrent.swarm) }
-      let count = swarm.count
-      _ = swarm.expire(at: now)
-      let downloads = swarm.downloads
-      let before: Member?
-      if isStopped {
-        before = swarm.remove(member.address)
-      } else if member.address.port == 0 {
-        // Nobody can call it, so nobody is told of it.
-        before = nil
-      } else if swarm.count < limits.peersPerTorrent || swarm.member(at: member.address) != nil {
-        before = swarm.update(member, hasCompleted: hasCompleted)
-      } else {
-        before = nil
+    // To make room means to look into other shards, so not while this one is locked.
+    if counts.torrents >= limits.torrents, !announcement.isStopped, standing(hash) == nil, accepts(.unlisted) {
+      guard forgetTorrent() else { throw .noRoom }
+    }
+    let keepsProgress = keepsProgress || counts.peers < limits.progress
+    return try shard(of: hash).withLock { shard throws(Refusal) in
+      func take(_ torrent: inout Torrent, _ random: inout SeededGenerator) throws(Refusal) -> Outcome {
+        guard accepts(torrent.standing) else { throw .standing(torrent.standing) }
+        let before = torrent.swarm.count
+        let outcome = torrent.swarm.take(
+          announcement, at: now, room: limits.peersPerTorrent, keepsProgress: keepsProgress, using: &random)
+        count(peers: torrent.swarm.count - before)
+        return outcome
       }
-      if swarm.downloads != downloads { shard.unwritten.insert(hash) }
-      let chosen = isStopped ? [] : swarm.choose(wanted, for: member, families: families, using: &shard.random)
-      return (
-        Outcome(
-          before: before, seeders: swarm.seeders, leechers: swarm.leechers, downloads: swarm.downloads, chosen: chosen,
-          random: shard.random.next(), isNew: before == nil && swarm.member(at: member.address) != nil,
-          isStopped: isStopped,
-          hasCompleted: swarm.downloads != downloads),
-        swarm.count - count
-      )
-    }
-  }
-
-  /// - Parameter body: returns what it makes, and how many peers there are more.
-  private func change<Value>(
-    _ hash: InfoHash, makes: Bool, _ body: (inout Torrent, inout Shard) -> (Value, Int)
-  ) -> Value? {
-    let changed: (value: Value, isNew: Bool, peers: Int)? = shard(of: hash).withLock { shard in
-      // It is taken out and put back: a change of a copy would copy all of its peers.
-      let place = shard.torrents.index(forKey: hash)
-      guard place != nil || makes else { return nil }
-      var torrent = Torrent()
-      if let place { swap(&torrent, &shard.torrents.values[place]) }
-      let (value, peers) = body(&torrent, &shard)
-      shard.torrents[hash] = torrent
-      return (value, place == nil, peers)
-    }
-    guard let changed else { return nil }
-    if changed.isNew || changed.peers != 0 {
-      totals.withLock { totals in
-        totals.peers += changed.peers
-        if changed.isNew { totals.torrents += 1 }
+      var outcome = try shard.change(hash, take)
+      if outcome == nil {
+        guard accepts(.unlisted) else { throw .standing(.unlisted) }
+        if announcement.isStopped { return .nobody }
+        shard.torrents[hash] = Torrent(swarm: Swarm(salt: salt))
+        count(torrents: 1)
+        outcome = try shard.change(hash, take)
       }
+      guard let outcome else { throw .noRoom }
+      if outcome.hasCompleted { shard.unwritten.insert(hash) }
+      return outcome
     }
-    return changed.value
   }
 
   // MARK: Upkeep
@@ -218,50 +196,46 @@ final class SwarmStore: Sendable {
   /// Lets go of peers whose time is over, and of torrents that nobody has registered or announces.
   func expire(at now: Int64) {
     for shard in shards {
-      let gone = shard.withLock { shard in
-        var gone = (torrents: 0, peers: 0)
+      shard.withLock { shard in
+        var peers = 0
         var idle: [InfoHash] = []
         // In place: a change of a copy would copy all of its peers.
         var index = shard.torrents.startIndex
         while index != shard.torrents.endIndex {
           defer { shard.torrents.formIndex(after: &index) }
-          gone.peers += shard.torrents.values[index].swarm.expire(at: now)
+          peers += shard.torrents.values[index].swarm.expire(at: now)
           let torrent = shard.torrents.values[index]
           if torrent.standing == .unlisted, torrent.swarm.isEmpty, torrent.swarm.downloads == 0 {
             idle.append(shard.torrents.keys[index])
           }
         }
         for hash in idle { shard.torrents[hash] = nil }
-        gone.torrents = idle.count
-        return gone
-      }
-      totals.withLock { totals in
-        totals.torrents -= gone.torrents
-        totals.peers -= gone.peers
+        count(torrents: -idle.count, peers: -peers)
       }
     }
   }
 
-  /// All shards, each time in another order.
-  private func shardsInTurn() -> Scatter { shards[0].withLock { Scatter(shards.count, using: &$0.random) } }
+  /// All shards, each time from another on.
+  private func shardsInTurn() -> [Int] {
+    let start = shards[0].withLock { Int.random(in: 0..<shards.count, using: &$0.random) }
+    return Array(start..<shards.count) + Array(0..<start)
+  }
 
   /// Forgets the peers of the torrent that was quiet longest among a few.
   private func forgetPeers(sparing hash: InfoHash) {
     for place in shardsInTurn() {
       let peers = shards[place].withLock { shard -> Int? in
-        guard let coldest = shard.coldest(where: { $0 != hash && !$1.swarm.isEmpty }),
-          let index = shard.torrents.index(forKey: coldest)
-        else { return nil }
-        var swarm = Swarm()
-        swarm.downloads = shard.torrents.values[index].swarm.downloads
-        swap(&swarm, &shard.torrents.values[index].swarm)
-        return swarm.count
+        guard let coldest = shard.coldest(where: { $0 != hash && !$1.swarm.isEmpty }) else { return nil }
+        return shard.change(coldest) { torrent, _ in
+          let count = torrent.swarm.count
+          let downloads = torrent.swarm.downloads
+          torrent.swarm = Swarm(salt: salt)
+          torrent.swarm.downloads = downloads
+          return count
+        }
       }
       guard let peers else { continue }
-      return totals.withLock { totals in
-        totals.peers -= peers
-        totals.evicted += 1
-      }
+      return count(peers: -peers, evicted: 1)
     }
   }
 
@@ -277,11 +251,7 @@ final class SwarmStore: Sendable {
         return shard.torrents.removeValue(forKey: coldest)
       }
       guard let gone else { continue }
-      totals.withLock { totals in
-        totals.torrents -= 1
-        totals.peers -= gone.swarm.count
-        totals.evicted += 1
-      }
+      count(torrents: -1, peers: -gone.swarm.count, evicted: 1)
       return true
     }
     return false

@@ -2,16 +2,7 @@ public import Octets
 
 /// What a tracker answers to an announce.
 public struct AnnounceReply: Sendable, Equatable {
-  /// A peer as it is told: its id only where it was asked for.
-  public struct Peer: Sendable, Equatable {
-    public var address: SocketAddress
-    public var id: PeerID?
-
-    public init(address: SocketAddress, id: PeerID? = nil) {
-      self.address = address
-      self.id = id
-    }
-  }
+  public typealias Peer = PeerList.Element
 
   /// Seconds until the next regular announce.
   public var interval: Int
@@ -21,7 +12,7 @@ public struct AnnounceReply: Sendable, Equatable {
   public var leechers: Int
   /// How often the torrent was completed.
   public var downloads: Int?
-  public var peers: [Peer] = []
+  public var peers = PeerList()
   public var trackerID: [UInt8]?
   /// Where the client comes from, as the tracker sees it (BEP 24).
   public var externalAddress: IPAddress?
@@ -77,7 +68,7 @@ extension AnnounceReply {
 
   private func compact(isV6: Bool) -> [UInt8] {
     var octets: [UInt8] = []
-    for peer in peers where peer.address.ip.isV4 != isV6 { CompactPeers.append(peer.address, to: &octets) }
+    peers.append(isV6: isV6, to: &octets)
     return octets
   }
 
@@ -94,7 +85,7 @@ extension AnnounceReply {
     self.init(interval: Int(interval), seeders: count("complete"), leechers: count("incomplete"))
     minInterval = answer["min interval"]?.integer.flatMap { Int(exactly: $0) }.flatMap { $0 >= 0 ? $0 : nil }
     downloads = answer["downloaded"]?.integer.map { Int(clamping: max(0, $0)) }
-    peers = try Self.peers(answer)
+    peers = PeerList(try Self.peers(answer))
     trackerID = answer["tracker id"]?.string.flatMap {
       $0.count <= AnnounceRequest.tokenLimit ? Array($0) : nil
     }

@@ -7,15 +7,9 @@ public enum CompactPeers {
 
   /// Address and port, in network order.
   public static func append(_ peer: SocketAddress, to output: inout [UInt8]) {
-    if let v4 = peer.ip.v4 {
-      for shift in stride(from: UInt32(24), through: 0, by: -8) {
-        output.append(UInt8(truncatingIfNeeded: v4 >> shift))
-      }
-    } else {
-      output += peer.ip.bytes
-    }
-    output.append(UInt8(peer.port >> 8))
-    output.append(UInt8(peer.port & 0xFF))
+    var list = PeerList()
+    list.append(peer)
+    list.append(isV6: !peer.ip.isV4, to: &output)
   }
 
   /// Nil where the octets are no whole number of addresses.

@@ -159,7 +159,7 @@ extension UDPTracker {
       writer.uint32(UInt32(clamping: announce.interval))
       writer.uint32(UInt32(clamping: announce.leechers))
       writer.uint32(UInt32(clamping: announce.seeders))
-      for peer in announce.peers { CompactPeers.append(peer.address, to: &writer.octets) }
+      for isV6 in [false, true] { announce.peers.append(isV6: isV6, to: &writer.octets) }
     case .scrape(let counts):
       writer.uint32(Action.scrape.rawValue)
       writer.uint32(transaction)
@@ -189,8 +189,8 @@ extension UDPTracker {
       var reply = AnnounceReply(interval: Int(interval), seeders: Int(seeders), leechers: Int(leechers))
       let size = isV6 ? CompactPeers.v6Size : CompactPeers.v4Size
       let whole = reader.octets(reader.left / size * size, datagram)
-      reply.peers = (CompactPeers.decode(whole[...], isV6: isV6) ?? []).lazy.filter { $0.port != 0 }.map {
-        AnnounceReply.Peer(address: $0)
+      for address in CompactPeers.decode(whole[...], isV6: isV6) ?? [] where address.port != 0 {
+        reply.peers.append(address)
       }
       return (transaction, .announce(reply))
     case .scrape:

@@ -112,8 +112,8 @@ extension Make {
 
   static func reply(_ interval: Int = 1800, peers: Int = 2) -> AnnounceReply {
     var reply = AnnounceReply(interval: interval, seeders: 3, leechers: 4)
-    reply.peers = (0..<peers).map {
-      AnnounceReply.Peer(address: SocketAddress(ip: IPAddress(v4: 0x7F00_1E0B + UInt32($0)), port: 6881))
+    for number in 0..<peers {
+      reply.peers.append(SocketAddress(ip: IPAddress(v4: 0x7F00_1E0B + UInt32(number)), port: 6881))
     }
     return reply
   }
