@@ -31,6 +31,9 @@ struct PeerAPI: Sendable {
     admin.on(.get, "/v1/torrents/{info_hash}/peers", listPeers)
     admin.on(.post, "/v1/torrents/{info_hash}/peers", addPeer)
     admin.on(.get, "/v1/torrents/{info_hash}/trackers", listTrackers)
+    admin.on(.put, "/v1/torrents/{info_hash}/trackers", putTrackers)
+    admin.on(.post, "/v1/torrents/{info_hash}/trackers", addTrackers)
+    admin.on(.delete, "/v1/torrents/{info_hash}/trackers", deleteTracker, query: ["url"])
     admin.on(.post, "/v1/torrents/{info_hash}/announce", announce)
 
     admin.on(.put, "/v1/files/{name}", putFile)

@@ -67,7 +67,7 @@ final class PeerStore: Sendable {
     record.name = row.optionalText(2)
     record.tiers = try JSON.decode([[String]].self, from: Array(row.text(3).utf8))
     record.webSeeds = try JSON.decode([String].self, from: Array(row.text(4).utf8))
-    record.unwanted = Set(try JSON.decode([Int].self, from: Array(row.text(5).utf8)))
+    record.leaveOut(try JSON.decode([Int].self, from: Array(row.text(5).utf8)))
     record.completedAt = row.optionalInt(7).map(Int64.init)
     record.isPaused = row.int(8) != 0
     record.uploadLimit = row.optionalInt(9)

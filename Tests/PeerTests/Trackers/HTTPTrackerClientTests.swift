@@ -125,5 +125,5 @@ import TorrentWire
 }
 
 extension RequestHead {
-  fileprivate var queryOctets: ArraySlice<UInt8> { bytes[query.range] }
+  var queryOctets: ArraySlice<UInt8> { bytes[query.range] }
 }
