@@ -16,7 +16,7 @@ struct PeerAPI: Sendable {
   func addRoutes(to router: Router) {
     let admin = AdminRoutes(of: router, requireAdmin: requireAdmin)
     admin.on(.get, "/v1/torrents", listTorrents, query: ["limit", "cursor"])
-    admin.on(.post, "/v1/torrents", addTorrent, query: ["paused"])
+    admin.on(.post, "/v1/torrents", addTorrent, query: ["paused", "wanted_files", "unwanted_files"])
     admin.on(.get, "/v1/torrents/{info_hash}", getTorrent)
     admin.on(.patch, "/v1/torrents/{info_hash}", changeTorrent)
     admin.on(.delete, "/v1/torrents/{info_hash}", deleteTorrent, query: ["data"])

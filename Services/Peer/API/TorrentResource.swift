@@ -39,8 +39,10 @@ extension PeerAPI {
   func addTorrent(_ request: Request) async throws -> Response {
     let isPaused = try request.flag("paused") ?? false
     if request.isOf(type: "application/x-bittorrent") {
+      let choice = try FileChoice(request)
       let octets = try await request.collect(upTo: PeerLimits.metainfo)
       var new = try await read(octets)
+      try choice.apply(to: &new.record, new.info)
       new.record.isPaused = isPaused
       return try await add(new)
     }
@@ -57,11 +59,19 @@ extension PeerAPI {
       throw Problem(
         422, "piece_length, private and web_seeds are for a torrent that is made from a path.", field: "path")
     }
-    if let path = body.path { return try await make(path, body) }
+    let choice =
+      if body.wantedFiles == nil, body.unwantedFiles == nil { try FileChoice(request) } else {
+        try FileChoice(only: body.wantedFiles, without: body.unwantedFiles)
+      }
+    if let path = body.path {
+      guard !choice.isSaid else { throw Problem(422, "Of a torrent that is made all files are here.", field: "path") }
+      return try await make(path, body)
+    }
     let tiers = try tiers(body.trackers)
     let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
     let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
     var new = if let magnet = body.magnet { try read(magnet: magnet) } else { try await fetch(body.url ?? "") }
+    try choice.apply(to: &new.record, new.info)
     new.record.tiers += tiers
     new.record.isPaused = body.paused ?? false
     (new.record.uploadLimit, new.record.downloadLimit) = (Self.bound(uploadLimit), Self.bound(downloadLimit))
@@ -209,6 +219,8 @@ struct NewTorrent: KnownBody {
     case magnet, url, path, trackers, paused, `private`
     case pieceLength = "piece_length"
     case webSeeds = "web_seeds"
+    case wantedFiles = "wanted_files"
+    case unwantedFiles = "unwanted_files"
     case uploadLimit = "upload_limit"
     case downloadLimit = "download_limit"
   }
@@ -222,6 +234,8 @@ struct NewTorrent: KnownBody {
   var webSeeds: [String]?
   var trackers: [String]?
   var paused: Bool?
+  var wantedFiles: [Int]?
+  var unwantedFiles: [Int]?
   var uploadLimit: Int?
   var downloadLimit: Int?
 }

@@ -23,6 +23,8 @@ struct TorrentRecord: Sendable {
   private(set) var unwanted: Set<Int> = []
   /// Another one for other files; 0 for none.
   private(set) var unwantedMark: UInt64 = 0
+  /// The numbers of the files that alone shall come, while nobody knows which others there are; nil where that is not so.
+  var chosen: Set<Int>?
   /// Octets a second.
   var uploadLimit: Int?
   var downloadLimit: Int?
@@ -44,6 +46,16 @@ struct TorrentRecord: Sendable {
   }
 
   mutating func leaveOut(_ files: some Sequence<Int>) { for file in files { want(file, false) } }
+}
+
+extension TorrentRecord {
+  /// Applies what was said of files whose number was not known (BEP 9).
+  mutating func found(_ info: TorrentInfo) {
+    let files = info.files.indices
+    if let chosen { leaveOut(files.filter { !chosen.contains($0) }) }
+    chosen = nil
+    for file in unwanted where !files.contains(file) { want(file, true) }
+  }
 }
 
 /// Marks: the same in each run, and of no weight.
