@@ -36,7 +36,10 @@ struct PeerAPI: Sendable {
     admin.on(.delete, "/v1/torrents/{info_hash}/trackers", deleteTracker, query: ["url"])
     admin.on(.post, "/v1/torrents/{info_hash}/announce", announce)
 
+    admin.on(.get, "/v1/files", listStoredFiles, query: ["limit", "cursor"])
+    admin.on(.get, "/v1/files/{name}", getStoredFile)
     admin.on(.put, "/v1/files/{name}", putFile)
+    admin.on(.delete, "/v1/files/{name}", deleteStoredFile)
     admin.on(.get, "/v1/jobs/{job}", getJob)
     admin.on(.get, "/v1/limits", getLimits)
     admin.on(.patch, "/v1/limits", changeLimits)
