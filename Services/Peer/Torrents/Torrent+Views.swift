@@ -18,6 +18,8 @@ extension Torrent {
     var seeders: Int
     var knownPeers: Int
     var isFreeRider: Bool
+    /// What it waits for, where nobody is there to ask.
+    var waiting: String?
   }
 
   var summary: Summary {
@@ -27,7 +29,17 @@ extension Torrent {
       record: record, state: state, info: info, piecesHere: info == nil ? nil : here?.held, progress: progress,
       left: left, wasted: exchange?.wasted ?? 0, rates: isRunning ? rates : (0, 0), peers: links.count,
       seeders: exchange?.peers.values.count { $0.isSeeder } ?? 0, knownPeers: book.count,
-      isFreeRider: around.isFreeRider)
+      isFreeRider: around.isFreeRider, waiting: waiting)
+  }
+
+  private var waiting: String? {
+    switch state {
+    case .fetchingInfo: break
+    case .downloading where webSeeds.isEmpty: break
+    default: return nil
+    }
+    guard links.isEmpty, calls.isEmpty, book.count == 0, trackers.isEmpty else { return nil }
+    return "no tracker, no peer known: give it one of either, or wait until a peer calls"
   }
 
   /// The pieces that are here; nil where nobody has looked yet, as when a magnet link's info dictionary has just come.
