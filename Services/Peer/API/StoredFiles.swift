@@ -9,7 +9,12 @@ import TorrentWire
 extension PeerAPI {
   func listStoredFiles(_ request: Request) async throws -> Response {
     let limit = try request.limit()
-    let cursor = request.query("cursor")
+    let cursor = try request.query("cursor").map { name throws(Problem) in
+      guard !name.isEmpty else {
+        throw Problem(400, "cursor is the next of the page before.", field: "cursor")
+      }
+      return name
+    }
     let files = try await stored { try StoredFile.list(in: $0, after: cursor, limit: limit + 1) }
     let owners = await torrents.owners
     return try .encode(

@@ -24,10 +24,10 @@ import TorrentWire
       cursor = page.text("next").map { "&cursor=\(PercentEncoding.encode($0))" } ?? ""
     } while !cursor.isEmpty
     #expect(seen == [".upload-x", "a &", "b", "c", "\u{E9}"])
-    for query in ["limit=0", "limit=1001", "page=1"] {
+    for query in ["limit=0", "limit=1001", "page=1", "cursor="] {
       #expect(try await world.ask("GET", "/v1/files?\(query)").status == 400)
     }
-    #expect(try await world.ask("GET", "/v1/files?cursor=zzz%00").items.map { $0["path"]?.text } == ["\u{E9}"])
+    #expect(try await world.ask("GET", "/v1/files?cursor=zzz").items.map { $0["path"]?.text } == ["\u{E9}"])
     #expect(try await world.ask("GET", "/v1/files/a%20%26").number("length") == 3)
   }
 
