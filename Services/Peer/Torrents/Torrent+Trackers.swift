@@ -112,8 +112,16 @@ extension Torrent {
       return
     }
     let tiers = trackerTiers
-    // Of a private torrent's trackers one is used at a time.
-    let asksNew = info?.isPrivate != true
-    announcer.assumeIsolated { $0.change(tiers, asksNew: asksNew) }
+    // Of a private torrent's trackers one is used at a time, and its peers are those that this one tells of (BEP 27).
+    let isPrivate = info?.isPrivate == true
+    let hasLeft = announcer.assumeIsolated { $0.change(tiers, asksNew: !isPrivate) }
+    if isPrivate, hasLeft { partFromPeers() }
+  }
+
+  private func partFromPeers() {
+    guard let exchange else { return }
+    for peer in exchange.inOrder { exchange.close(peer, .lost("the tracker that told of it is left"), at: loop.now) }
+    act()
+    book = AddressBook(own: Set(around.listening))
   }
 }

@@ -88,7 +88,8 @@ actor TrackerAnnouncer {
 
   /// Goes on with other trackers: those that are gone hear the end, those that are new the beginning.
   /// - Parameter asksNew: whether each that is new is asked at once, also where another goes before it (BEP 12).
-  func change(_ tiers: [[TrackerURL]], asksNew: Bool) {
+  /// - Returns: whether one that knew of the torrent is gone.
+  func change(_ tiers: [[TrackerURL]], asksNew: Bool) -> Bool {
     let before = records
     self.tiers.replace(tiers, known: { schedule.isTold($0) }, using: &chance)
     records = [:]
@@ -98,16 +99,18 @@ actor TrackerAnnouncer {
         records[url]?.tier = number
       }
     }
-    guard isRunning else { return }
+    guard isRunning else { return false }
     let gone = before.filter { records[$0.key] == nil }
     // Nobody waits for what a tracker says that is none any more.
     if gone.values.contains(where: { $0.state == .announcing }) { beginRun() }
-    for url in gone.keys where schedule.forget(url) { part(from: url) }
+    let left = gone.keys.filter { schedule.forget($0) }
+    for url in left { part(from: url) }
     newcomers = newcomers.filter { records[$0] != nil }
     let new = self.tiers.tiers.joined().filter { before[$0] == nil }
     let isKnown = records.keys.contains { schedule.isTold($0) }
     if isKnown, asksNew { newcomers += new } else if !isKnown || !new.isEmpty { schedule.announceNow(at: now) }
     arm()
+    return !left.isEmpty
   }
 
   private func part(from url: TrackerURL) {

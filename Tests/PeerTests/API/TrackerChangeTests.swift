@@ -104,6 +104,31 @@ import TorrentWire
     try await world.until("told of the end") { await told(one).last == "stopped" }
   }
 
+  @Test func aPrivateTorrentsPeersGoWithTheirTracker() async throws {
+    let (seeder, leecher) = (try await PeerWorld(), try await PeerWorld())
+    let (one, other) = (try await tracker(leecher), try await tracker(leecher))
+    try seeder.folder.write(PeerWorld.content, to: "film.bin")
+    let making = try await seeder.ask(
+      "POST", "/v1/torrents", #"{"path":"film.bin","private":true,"upload_limit":1024}"#)
+    let place = try #require(try await seeder.job(making).text("result"))
+    try await seeder.wait(place, "seeding")
+    let file = try await seeder.ask("GET", place + "/metainfo").octets
+    _ = try await leecher.add(file, trackers: [try one.url()])
+    try await leecher.until("begun") { await told(one) == ["started"] }
+    try await leecher.until("working") {
+      try await leecher.ask("GET", place + "/trackers").items.first?["state"]?.text == "working"
+    }
+    try await leecher.call(seeder, for: place)
+    try await leecher.until("connected") { try await leecher.ask("GET", place).number("peers") == 1 }
+    // One more takes nobody away.
+    #expect(try await leecher.ask("POST", place + "/trackers", #"{"trackers":["\#(try other.url())"]}"#).status == 200)
+    #expect(try await leecher.ask("GET", place).number("peers") == 1)
+    #expect(try await leecher.ask("DELETE", "\(place)/trackers?url=\(try one.url())").status == 204)
+    let left = try await leecher.ask("GET", place)
+    #expect(left.number("peers") == 0 && left.number("known_peers") == 0)
+    #expect(try await leecher.ask("GET", place + "/decisions").body.contains("the tracker that told of it is left"))
+  }
+
   @Test func whatIsPausedIsToldWhenItGoesOn() async throws {
     let world = try await PeerWorld()
     let (one, other) = (try await tracker(world), try await tracker(world))
