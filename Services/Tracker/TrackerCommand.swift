@@ -32,6 +32,13 @@ import ServiceKit
   @Option(help: "Announces a second of an address; more may come at once for a while.")
   var announcesPerAddress = TrackerLimits().announcesPerAddress
 
+  @Option(help: "Torrents that are known; beyond, one that nobody registered and that was quiet long makes room.")
+  var mostTorrents = TrackerLimits().torrents
+
+  @Option(
+    help: "Peers of all torrents, about 250 octets each; beyond, those of a torrent that was quiet long make room.")
+  var mostPeers = TrackerLimits().peers
+
   @Flag(help: "Believe the address that a peer claims with ip=, instead of the one it comes from.")
   var believeClaims = false
 
@@ -43,12 +50,16 @@ import ServiceKit
     guard 1...10_000_000 ~= announcesPerAddress else {
       throw ValidationError("--announces-per-address must be 1 to 10000000")
     }
+    for (name, most) in [("--most-torrents", mostTorrents), ("--most-peers", mostPeers)] {
+      guard 1...100_000_000 ~= most else { throw ValidationError("\(name) must be 1 to 100000000") }
+    }
   }
 
   func run() throws {
     let (http, udp) = (http, udp)
     var settings = TrackerSettings(mode: mode, believesClaims: believeClaims, proxies: proxy)
     settings.limits.interval = interval
+    (settings.limits.torrents, settings.limits.peers) = (mostTorrents, mostPeers)
     settings.limits.announceBurst = max(settings.limits.announceBurst, announcesPerAddress)
     settings.limits.announcesPerAddress = announcesPerAddress
     try Service.run("tracker", common) { [settings] service in

@@ -21,6 +21,9 @@ public struct ClientRequest: Sendable {
   public var silence: Duration? = .seconds(60)
   /// Octets of body that `send` accepts.
   public var bodyLimit = 1_048_576
+  /// How often `send` goes where an answer to a GET or HEAD leads (RFC 9110 §15.4), to http and https alone and within the egress
+  /// policy; with 0, such an answer is the caller's.
+  public var redirects = 0
   /// The address to send from, by which only hosts of its family are reached; nil lets the kernel choose, or takes a connection
   /// that is kept.
   public var sourceAddress: IPAddress?

@@ -5,7 +5,7 @@ public import Octets
 /// Finds the addresses of a host by name.
 public typealias HostResolver = @Sendable (_ host: String) async throws -> [IPAddress]
 
-/// An HTTP client on one event loop. Connections are kept and used again; redirects are not followed; nothing goes
+/// An HTTP client on one event loop. Connections are kept and used again; redirects are followed where a request says so; nothing goes
 /// through a proxy; no address outside the loop's egress policy is connected to.
 public actor HTTPClient {
   /// The bounds of a client.
@@ -47,6 +47,21 @@ public actor HTTPClient {
 
   /// Sends the request and reads the whole response, whatever its status.
   public func send(_ request: ClientRequest) async throws(HTTPClientError) -> ClientResponse {
+    let end = Instant.current + request.deadline
+    var hop = request
+    for _ in 0..<max(0, request.redirects) {
+      let response = try await sendOnce(hop)
+      guard let next = try hop.following(response.head) else { return response }
+      hop = next
+      hop.deadline = end.since(.current)
+    }
+    let response = try await sendOnce(hop)
+    guard request.redirects > 0, try hop.following(response.head) != nil else { return response }
+    throw request.failure(
+      .brokenResponse, "it leads from one address to the next, more than \(request.redirects) times")
+  }
+
+  private func sendOnce(_ request: ClientRequest) async throws(HTTPClientError) -> ClientResponse {
     let transfer = try await transfer(request, mode: .whole(limit: request.bodyLimit), until: .end)
     defer { forget(transfer) }
     if case .failure(let error) = transfer.result { throw error }

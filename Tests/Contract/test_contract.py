@@ -81,6 +81,9 @@ def schemathesis(service, name, *selection):
 #: Deletes come in a second run, for in the first all that the service was given stays there, and a reset, which takes away
 #: whatever a scenario has just made, in a run of its own.
 WORLD = ["reset", "advanceClock"]
+#: What is inside of something goes first: the last run removes Bob's mailbox, or the torrent, before it gets to them. The tracker that
+#: goes is the one that came just before.
+INSIDE = {"mail": ["deleteMessage", "deleteFolder"], "peer": ["putTrackers", "deleteTracker"]}
 #: Nothing to back up; and the tool can't make a DNS message, which the resolver's own tests post.
 WITHOUT_SUCCESS = {"resolver": {"backUp", "queryByPost"}}
 
@@ -90,10 +93,9 @@ def test_schemathesis_finds_nothing(name, services):
     service = services(name)
     without_world = [flag for operation in WORLD for flag in ["--exclude-operation-id", operation]]
     succeeded = schemathesis(service, name, "--exclude-method", "DELETE", *without_world)
-    if name == "mail":
-        # What is inside a mailbox goes first: the last run removes Bob's mailbox before it gets to them.
+    if name in INSIDE:
         succeeded |= schemathesis(
-            service, name, "--include-operation-id", "deleteMessage", "--include-operation-id", "deleteFolder")
+            service, name, *[flag for operation in INSIDE[name] for flag in ["--include-operation-id", operation]])
     succeeded |= schemathesis(service, name, *without_world)
     succeeded |= schemathesis(service, name, *[flag for operation in WORLD for flag in ["--include-operation-id", operation]])
     wanted = {

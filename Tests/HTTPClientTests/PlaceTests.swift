@@ -104,4 +104,68 @@ import Testing
     #expect(cancelled?.kind == .cancelled)
     await client.close()
   }
+
+  /// Answers `/1` with the place that the script has for it, and so on; without one, with 200.
+  private func leading(_ places: [String: String], on loop: EventLoop) throws -> ScriptedServer {
+    try ScriptedServer(on: loop) { _, request in
+      let path = request.split(separator: " ").dropFirst().first.map(String.init) ?? ""
+      return [places[path].map { answer("302 Found", "Location: \($0)\r\n") } ?? answer(body: path)]
+    }
+  }
+
+  @Test func aRequestGoesWhereItIsLedToAndNoFurtherThanItSays() async throws {
+    let loop = try EventLoop.start(name: "test")
+    let server = try leading(
+      ["/a/1": "../b?x#y", "/b?x": "/c", "/loop": "loop", "/mail": "mailto:a@b", "/file": "file:///etc/passwd"],
+      on: loop)
+    let client = HTTPClient(on: loop)
+    var request = ClientRequest(server.url("/a/1"))
+    #expect(try await client.send(request).status == 302)
+    request.redirects = 2
+    #expect(try await client.send(request).body == Array("/c".utf8))
+    let short = {
+      var short = request; short.redirects = 1; return short
+    }()
+    var error = await #expect(throws: HTTPClientError.self) { try await client.send(short) }
+    #expect(error?.reason.contains("more than 1 times") == true)
+    for (path, words) in [("/loop", "more than 2 times"), ("/mail", "no web address"), ("/file", "no web address")] {
+      request.url = server.url(path)
+      let request = request
+      error = await #expect(throws: HTTPClientError.self) { try await client.send(request) }
+      #expect(error?.kind == .brokenResponse && error?.reason.contains(words) == true, "\(path)")
+    }
+    // What changes something is not done elsewhere.
+    var post = ClientRequest("POST", server.url("/b?x"))
+    post.redirects = 5
+    #expect(try await client.send(post).status == 302)
+    await client.close()
+  }
+
+  @Test func eachHopHasToBeAllowedAndTellsNoSecretsToOthers() async throws {
+    let network = try #require(IPNetwork("127.0.0.0/8"))
+    let loop = try EventLoop.start(name: "test", egress: .only([network]))
+    let target = try leading([:], on: loop)
+    let server = try leading(
+      ["/other": target.url("/x", host: "other.test"), "/out": "http://192.0.2.1/x", "/named": "http://out.test/"],
+      on: loop)
+    let asked = Lock<[String]>([])
+    let client = HTTPClient(
+      on: loop,
+      resolver: { host in
+        asked.withLock { $0.append(host) }
+        return [host == "out.test" ? IPAddress(v4: 0xC000_0201) : .loopbackV4]
+      })
+    var request = ClientRequest("GET", server.url("/other"), headers: [("Authorization", "secret"), ("X-Kept", "1")])
+    request.redirects = 5
+    #expect(try await client.send(request).status == 200)
+    let seen = try #require(target.seen.requests.first)
+    #expect(seen.contains("X-Kept: 1\r\n") && !seen.contains("secret") && asked.withLock { $0 } == ["other.test"])
+    for path in ["/out", "/named"] {
+      request.url = server.url(path)
+      let request = request
+      let error = await #expect(throws: HTTPClientError.self) { try await client.send(request) }
+      #expect(error?.kind == .forbidden, "\(path)")
+    }
+    await client.close()
+  }
 }

@@ -90,7 +90,7 @@ extension PeerAPI {
         view: { DecisionView($0) }))
   }
 
-  // MARK: Peers and trackers
+  // MARK: Peers
 
   func listPeers(_ request: Request) async throws -> Response {
     try .encode(Page(items: try await torrent(request).peerSummaries.map { PeerView($0) }))
@@ -107,17 +107,6 @@ extension PeerAPI {
       throw Problem.invalid(field: "address", "is outside of the networks that this peer may connect to")
     }
     await torrent.add(peer: address)
-    return .empty(202)
-  }
-
-  func listTrackers(_ request: Request) async throws -> Response {
-    try .encode(Page(items: try await torrent(request).trackers.map { TrackerView($0) }))
-  }
-
-  func announce(_ request: Request) async throws -> Response {
-    guard await (try torrent(request)).announceNow() else {
-      throw Problem(409, "There is nobody to tell: it has no trackers, or is paused, checked or failed.")
-    }
     return .empty(202)
   }
 }
@@ -165,11 +154,6 @@ private struct PieceMapView: Encodable {
   }
 }
 
-extension String {
-  /// What strangers say is shown, but not without end.
-  fileprivate var bounded: String { String(unicodeScalars.prefix(500)) }
-}
-
 private struct PeerView: Encodable {
   var address: String
   var client: String?
@@ -204,29 +188,5 @@ private struct PeerView: Encodable {
     (downloadRate, uploadRate) = peer.rates
     (downloaded, uploaded) = peer.totals
     (requestsOut, requestsIn) = (peer.asked, peer.wishes)
-  }
-}
-
-private struct TrackerView: Encodable {
-  var url: String
-  var tier: Int
-  var state: String
-  var lastAnnounce: WorldTime?
-  var nextAnnounce: WorldTime?
-  var seeders: Int?
-  var leechers: Int?
-  var downloads: Int?
-  var message: String?
-
-  init(_ status: TrackerStatus) {
-    url = "\(status.url)"
-    tier = status.tier
-    state = status.state.rawValue
-    lastAnnounce = status.lastAnnounce.map { WorldTime(seconds: $0) }
-    nextAnnounce = status.next.map { WorldTime(seconds: $0) }
-    seeders = status.seeders
-    leechers = status.leechers
-    downloads = status.downloads
-    message = status.message?.bounded
   }
 }

@@ -12,13 +12,7 @@ extension PeerAPI {
     guard trackers.count <= Metainfo.urlLimit else {
       throw Problem.invalid(field: "trackers", "may have \(Metainfo.urlLimit) URLs")
     }
-    for (number, url) in trackers.enumerated() {
-      do throws(TrackerURLError) {
-        _ = try TrackerURL(url)
-      } catch {
-        throw Problem.invalid(field: "trackers[\(number)]", "can't be used: \(error)")
-      }
-    }
+    try requireUsable(trackers, field: "trackers")
     // Those that are given together serve alike (BEP 12).
     return trackers.isEmpty ? [] : [trackers]
   }

@@ -47,39 +47,6 @@ extension PeerAPI {
     totals.peerId = PercentEncoding.encode(octets: around.peerID.octets)
     return try .encode(totals)
   }
-
-  // MARK: Files
-
-  /// Puts a file into the download folder, so that a torrent can be made of it.
-  func putFile(_ request: Request) async throws -> Response {
-    let name = request.parameter("name")
-    let isTaken = Problem(409, "There is a file or folder called \(name) already.")
-    let upload = try await around.disk.run { [around] in
-      guard let upload = try FileUpload(name, in: around.folder) else {
-        throw Problem.invalid(
-          field: "name", "is 1 to 255 octets, without a slash or a control character, and not . or ..")
-      }
-      return upload
-    }
-    do {
-      // Not only at the end: what is in vain need not be sent.
-      if try await around.disk.run({ try upload.isTaken() }) { throw isTaken }
-      for try await portion in request.body {
-        guard upload.length + Int64(portion.count) <= PeerLimits.file else {
-          throw Problem(413, "The file is larger than is taken here.")
-        }
-        try await around.disk.run { try upload.append(portion) }
-      }
-      guard try await around.disk.run({ try upload.finish() }) else {
-        throw isTaken
-      }
-    } catch {
-      _ = around.disk.submit { upload.abandon() }
-      throw error
-    }
-    return try .encode(StoredFileView(path: name, length: upload.length), status: .created)
-      .with("location", "/v1/files/\(PercentEncoding.encode(name))")
-  }
 }
 
 struct LimitsView: Encodable {
@@ -110,11 +77,6 @@ private struct TotalsView: Encodable {
   var listening: [String] = []
   var peerId = ""
   var freeRider: Bool
-}
-
-private struct StoredFileView: Encodable {
-  var path: String
-  var length: Int64
 }
 
 extension Torrents {

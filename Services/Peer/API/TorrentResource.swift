@@ -39,8 +39,10 @@ extension PeerAPI {
   func addTorrent(_ request: Request) async throws -> Response {
     let isPaused = try request.flag("paused") ?? false
     if request.isOf(type: "application/x-bittorrent") {
+      let choice = try FileChoice(request)
       let octets = try await request.collect(upTo: PeerLimits.metainfo)
       var new = try await read(octets)
+      try choice.apply(to: &new.record, new.info)
       new.record.isPaused = isPaused
       return try await add(new)
     }
@@ -57,11 +59,19 @@ extension PeerAPI {
       throw Problem(
         422, "piece_length, private and web_seeds are for a torrent that is made from a path.", field: "path")
     }
-    if let path = body.path { return try await make(path, body) }
+    let choice =
+      if body.wantedFiles == nil, body.unwantedFiles == nil { try FileChoice(request) } else {
+        try FileChoice(only: body.wantedFiles, without: body.unwantedFiles)
+      }
+    if let path = body.path {
+      guard !choice.isSaid else { throw Problem(422, "Of a torrent that is made all files are here.", field: "path") }
+      return try await make(path, body)
+    }
     let tiers = try tiers(body.trackers)
     let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
     let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
     var new = if let magnet = body.magnet { try read(magnet: magnet) } else { try await fetch(body.url ?? "") }
+    try choice.apply(to: &new.record, new.info)
     new.record.tiers += tiers
     new.record.isPaused = body.paused ?? false
     (new.record.uploadLimit, new.record.downloadLimit) = (Self.bound(uploadLimit), Self.bound(downloadLimit))
@@ -117,40 +127,19 @@ extension PeerAPI {
 
   private func fetch(_ url: String) async throws -> New {
     guard Self.isWeb(url) else { throw Problem.invalid(field: "url", Self.webWords) }
-    var place = url
-    // Wherever it leads, the client connects to no address outside of the egress policy.
-    for _ in 0...Self.redirectLimit {
-      var request = ClientRequest(place)
-      request.bodyLimit = PeerLimits.metainfo
-      let response: ClientResponse
-      do throws(HTTPClientError) {
-        response = try await around.client.send(request)
-      } catch {
-        throw Problem.invalid(field: "url", "could not be fetched: \(error)")
-      }
-      if response.status == 200 { return try await read(response.body, field: "url") }
-      guard [301, 302, 303, 307, 308].contains(response.status), let next = response.head.header("location") else {
-        throw Problem.invalid(field: "url", "answers with status \(response.status)")
-      }
-      place = Self.resolve(next, at: place)
-      guard Self.isWeb(place) else { throw Problem.invalid(field: "url", "leads to what is no web address") }
+    var request = ClientRequest(url)
+    request.bodyLimit = PeerLimits.metainfo
+    request.redirects = 5
+    let response: ClientResponse
+    do throws(HTTPClientError) {
+      response = try await around.client.send(request)
+    } catch {
+      throw Problem.invalid(field: "url", "could not be fetched: \(error)")
     }
-    throw Problem.invalid(field: "url", "leads from one address to the next, more than \(Self.redirectLimit) times")
-  }
-
-  private static let redirectLimit = 5
-
-  /// Where a reference leads (RFC 3986, section 5), without the dots in its path: servers know them too.
-  private static func resolve(_ reference: String, at place: String) -> String {
-    let reference = reference.prefix { $0 != "#" }
-    if reference.prefix(while: { $0 != "/" && $0 != "?" }).contains(":") { return String(reference) }
-    let scheme = place.prefix { $0 != ":" }
-    if reference.hasPrefix("//") { return "\(scheme):\(reference)" }
-    let authority = place.dropFirst(scheme.count + 3).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-    if reference.hasPrefix("/") { return "\(scheme)://\(authority)\(reference)" }
-    let path = place.dropFirst(scheme.count + 3 + authority.count).prefix { $0 != "?" && $0 != "#" }
-    let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "/"
-    return "\(scheme)://\(authority)\(folder)\(reference)"
+    guard response.status == 200 else {
+      throw Problem.invalid(field: "url", "answers with status \(response.status)")
+    }
+    return try await read(response.body, field: "url")
   }
 
   // MARK: Changing
@@ -209,6 +198,8 @@ struct NewTorrent: KnownBody {
     case magnet, url, path, trackers, paused, `private`
     case pieceLength = "piece_length"
     case webSeeds = "web_seeds"
+    case wantedFiles = "wanted_files"
+    case unwantedFiles = "unwanted_files"
     case uploadLimit = "upload_limit"
     case downloadLimit = "download_limit"
   }
@@ -222,6 +213,8 @@ struct NewTorrent: KnownBody {
   var webSeeds: [String]?
   var trackers: [String]?
   var paused: Bool?
+  var wantedFiles: [Int]?
+  var unwantedFiles: [Int]?
   var uploadLimit: Int?
   var downloadLimit: Int?
 }
@@ -244,6 +237,8 @@ struct TorrentView: Encodable {
   var state: String
   /// What keeps it from going on.
   var error: String?
+  /// What it waits for, where nobody is there to ask.
+  var waiting: String?
   var length: Int64?
   var pieceLength: Int?
   var pieces: Int?
@@ -275,6 +270,7 @@ struct TorrentView: Encodable {
     name = summary.info?.name ?? record.name
     state = summary.state.name
     if case .failed(let reason) = summary.state { error = reason }
+    waiting = summary.waiting
     length = summary.info?.length
     pieceLength = summary.info?.pieceLength
     pieces = summary.info?.pieceCount

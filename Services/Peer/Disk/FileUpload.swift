@@ -30,7 +30,7 @@ final class FileUpload: Sendable {
     let folder = try Folder(folder)
     for octets in try folder.names() {
       let name = String(decoding: octets, as: UTF8.self)
-      guard name.hasPrefix(prefix), !names.contains(name), UInt64(name.dropFirst(prefix.count)) != nil,
+      guard isDraft(name), !names.contains(name),
         let draft = try folder.file([name]), flock(draft.descriptor, LOCK_EX | LOCK_NB) == 0
       else { continue }
       try folder.removeFile(name)
@@ -38,6 +38,10 @@ final class FileUpload: Sendable {
   }
 
   private static let prefix = ".upload-"
+
+  static func isDraft(_ name: String) -> Bool {
+    name.hasPrefix(prefix) && UInt64(name.dropFirst(prefix.count)) != nil
+  }
 
   /// Octets that have come.
   var length: Int64 { written.withLock { $0 } }
@@ -62,9 +66,7 @@ final class FileUpload: Sendable {
       throw DiskError(call: "link", path: "\(folder)/\(name)", errno: errno)
     }
     // The name outlasts a power cut too.
-    let descriptor = try checked("open", folder) { unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
-    defer { close(descriptor) }
-    _ = try checked("fsync", folder) { fsync(descriptor) }
+    try Folder(folder).synchronize()
     return true
   }
 

@@ -83,6 +83,13 @@ struct Folder: ~Copyable {
     }
   }
 
+  /// Which names are in it outlasts a power cut from here on.
+  func synchronize() throws(DiskError) {
+    let own = try checked("openat", path) { unsafe openat(descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) }
+    defer { close(own) }
+    _ = try checked("fsync", path) { fsync(own) }
+  }
+
   enum Kind {
     case folder
     /// With its octets.

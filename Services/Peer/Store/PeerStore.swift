@@ -40,10 +40,15 @@ final class PeerStore: Sendable {
         traces BLOB NOT NULL             -- SHA-1 of what the files looked like
       ) WITHOUT ROWID;
       """),
+    Migration(
+      3,
+      """
+      ALTER TABLE torrent ADD COLUMN chosen TEXT;  -- JSON: numbers of files that alone shall come, while info is not known
+      """),
   ]
 
   private static let columns =
-    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded"
+    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded, chosen"
 
   /// All of them but those that can't be read, which are handed to `skip` in words. Blocks.
   func load(skip: @escaping @Sendable (String) -> Void = { _ in }) throws -> [TorrentRecord] {
@@ -67,7 +72,8 @@ final class PeerStore: Sendable {
     record.name = row.optionalText(2)
     record.tiers = try JSON.decode([[String]].self, from: Array(row.text(3).utf8))
     record.webSeeds = try JSON.decode([String].self, from: Array(row.text(4).utf8))
-    record.unwanted = Set(try JSON.decode([Int].self, from: Array(row.text(5).utf8)))
+    record.leaveOut(try JSON.decode([Int].self, from: Array(row.text(5).utf8)))
+    record.chosen = try row.optionalText(13).map { Set(try JSON.decode([Int].self, from: Array($0.utf8))) }
     record.completedAt = row.optionalInt(7).map(Int64.init)
     record.isPaused = row.int(8) != 0
     record.uploadLimit = row.optionalInt(9)
@@ -79,36 +85,40 @@ final class PeerStore: Sendable {
 
   /// Writes a new torrent down.
   func add(_ record: TorrentRecord) async throws {
-    let (tiers, webSeeds, unwanted) = try Self.lists(record)
+    let lists = try Self.lists(record)
     try await database.write { connection in
       try connection.run(
-        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        record.hash.octets, record.info, record.name, tiers, webSeeds, unwanted, record.addedAt, record.completedAt,
+        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        record.hash.octets, record.info, record.name, lists.tiers, lists.webSeeds, lists.unwanted, record.addedAt,
+        record.completedAt,
         record.isPaused ? 1 : 0, record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded),
-        Int64(clamping: record.downloaded))
+        Int64(clamping: record.downloaded), lists.chosen)
     }
   }
 
   /// Writes down what became of a torrent; one that was removed meanwhile stays so.
   func update(_ record: TorrentRecord) async throws {
-    let (tiers, webSeeds, unwanted) = try Self.lists(record)
+    let lists = try Self.lists(record)
     try await database.write { connection in
       try connection.run(
         """
         UPDATE torrent SET info = ?, name = ?, tiers = ?, web_seeds = ?, unwanted = ?, completed_at = ?, paused = ?, upload_limit = ?,
-          download_limit = ?, uploaded = ?, downloaded = ? WHERE info_hash = ? AND added_at = ?
+          download_limit = ?, uploaded = ?, downloaded = ?, chosen = ? WHERE info_hash = ? AND added_at = ?
         """,
-        record.info, record.name, tiers, webSeeds, unwanted, record.completedAt, record.isPaused ? 1 : 0,
+        record.info, record.name, lists.tiers, lists.webSeeds, lists.unwanted, record.completedAt,
+        record.isPaused ? 1 : 0,
         record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded), Int64(clamping: record.downloaded),
-        record.hash.octets, record.addedAt)
+        lists.chosen, record.hash.octets, record.addedAt)
     }
   }
 
-  private static func lists(_ record: TorrentRecord) throws -> (tiers: String, webSeeds: String, unwanted: String) {
-    (
-      String(decoding: try JSON.encode(record.tiers), as: UTF8.self),
-      String(decoding: try JSON.encode(record.webSeeds), as: UTF8.self),
-      String(decoding: try JSON.encode(record.unwanted.sorted()), as: UTF8.self)
+  private typealias Lists = (tiers: String, webSeeds: String, unwanted: String, chosen: String?)
+
+  private static func lists(_ record: TorrentRecord) throws -> Lists {
+    func text(_ list: some Encodable) throws -> String { String(decoding: try JSON.encode(list), as: UTF8.self) }
+    return (
+      try text(record.tiers), try text(record.webSeeds), try text(record.unwanted.sorted()),
+      try record.chosen.map { try text($0.sorted()) }
     )
   }
 

@@ -232,6 +232,7 @@ extension Torrent {
     if isTaken == true { throw Torrents.Failure.samePlace(info.name) }
     record.info = Array(info.octets)
     record.name = info.name
+    record.found(info)
     (self.info, self.files) = (info, files)
   }
 

@@ -18,6 +18,8 @@ extension Torrent {
     var seeders: Int
     var knownPeers: Int
     var isFreeRider: Bool
+    /// What it waits for, where nobody is there to ask.
+    var waiting: String?
   }
 
   var summary: Summary {
@@ -27,7 +29,17 @@ extension Torrent {
       record: record, state: state, info: info, piecesHere: info == nil ? nil : here?.held, progress: progress,
       left: left, wasted: exchange?.wasted ?? 0, rates: isRunning ? rates : (0, 0), peers: links.count,
       seeders: exchange?.peers.values.count { $0.isSeeder } ?? 0, knownPeers: book.count,
-      isFreeRider: around.isFreeRider)
+      isFreeRider: around.isFreeRider, waiting: waiting)
+  }
+
+  private var waiting: String? {
+    switch state {
+    case .fetchingInfo: break
+    case .downloading where webSeeds.isEmpty: break
+    default: return nil
+    }
+    guard links.isEmpty, calls.isEmpty, book.count == 0, trackers.isEmpty else { return nil }
+    return "no tracker, no peer known: give it one of either, or wait until a peer calls"
   }
 
   /// The pieces that are here; nil where nobody has looked yet, as when a magnet link's info dictionary has just come.
@@ -98,8 +110,8 @@ extension Torrent {
   func want(_ file: Int, _ isWanted: Bool, demand: @Sendable (String) throws -> Void) async throws {
     guard !isRemoved else { throw Torrents.Failure.noSuchTorrent }
     let wasWanted = !record.unwanted.contains(file)
-    try demand(tag(of: file))
-    set(file, isWanted: isWanted)
+    try demand(record.tag(ofFile: file))
+    record.want(file, isWanted)
     jobs.begin()
     defer { jobs.end() }
     do {
@@ -110,7 +122,7 @@ extension Torrent {
       try await around.store.update(record)
     } catch {
       // What is not written down does not hold.
-      set(file, isWanted: wasWanted)
+      record.want(file, wasWanted)
       throw error
     }
     guard let info else { return }
@@ -122,27 +134,8 @@ extension Torrent {
     act()
   }
 
-  private func set(_ file: Int, isWanted: Bool) {
-    if isWanted { record.unwanted.remove(file) } else { record.unwanted.insert(file) }
-  }
-
   func add(peer: SocketAddress) {
     learn([peer], from: .person)
-  }
-
-  /// False where there is nobody to tell.
-  func announceNow() -> Bool {
-    // While trackers hear of the end before, they will hear of the beginning.
-    guard let announcer else { return exchange != nil && !farewell.isEmpty && !record.tiers.isEmpty }
-    announcer.assumeIsolated { $0.announceNow() }
-    return true
-  }
-
-  /// While it is paused, nobody has been asked.
-  var trackers: [TrackerStatus] {
-    if let announcer { return announcer.assumeIsolated { $0.statuses } }
-    let tiers = record.tiers.map { $0.compactMap { try? TrackerURL($0) } }.filter { !$0.isEmpty }
-    return tiers.enumerated().flatMap { number, tier in tier.map { TrackerStatus(url: $0, tier: number) } }
   }
 
   // MARK: Files and pieces
@@ -155,10 +148,6 @@ extension Torrent {
     var here: Int64
     /// Changes with what an operator says of the file.
     var tag: String
-  }
-
-  private func tag(of file: Int) -> String {
-    "\(String(record.addedAt, radix: 16))-\(record.unwanted.contains(file) ? 0 : 1)"
   }
 
   /// Of the files with these numbers, as far as there are any; nil while only the magnet link is known.
@@ -176,7 +165,8 @@ extension Torrent {
         }
       }
       return FileState(
-        number: number, file: file, isWanted: !record.unwanted.contains(number), here: octets, tag: tag(of: number))
+        number: number, file: file, isWanted: !record.unwanted.contains(number), here: octets,
+        tag: record.tag(ofFile: number))
     }
   }
 
@@ -263,18 +253,4 @@ extension Torrent.State {
     case .failed: "failed"
     }
   }
-}
-
-extension TorrentRecord {
-  /// Changes with what an operator says of the torrent, and with nothing else; one that is added anew has another.
-  var tag: String {
-    let out = unwanted.sorted().map(String.init).joined(separator: ".")
-    return
-      "\(String(addedAt, radix: 16))-\(isPaused ? 1 : 0)-\(uploadLimit ?? 0)-\(downloadLimit ?? 0)-\(out.isEmpty ? "all" : String(out.hashed, radix: 16))"
-  }
-}
-
-extension String {
-  /// FNV-1a: the same in each run, and of no weight.
-  fileprivate var hashed: UInt64 { utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 } }
 }

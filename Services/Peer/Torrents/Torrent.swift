@@ -16,6 +16,13 @@ actor Torrent {
     case failed(String)
   }
 
+  /// Where it stands between a start and a stop.
+  enum Life {
+    case resting, running
+    /// What was under way comes to its end, for which others may wait; then it rests, or begins again.
+    case stopping(until: Pending, startsAgain: Bool)
+  }
+
   /// Something that was decided, as it is kept for who asks later.
   struct Decision: Sendable {
     var id: Int64
@@ -69,9 +76,7 @@ actor Torrent {
   var door: Door?
   /// Grows with each start and stop, so that what belongs to the run before counts no more.
   var run = 0
-  /// A stop that has not come to its end, and whether somebody wants it to begin again then.
-  let stopping = Pending()
-  private var startsAgain = false
+  private var life = Life.resting
   /// It belongs to the torrents no more: nobody may start or change it.
   var isRemoved = false
   /// Work on its files.
@@ -85,9 +90,9 @@ actor Torrent {
   /// The last peer's number: they begin anew with no run, so that nobody takes what was meant for another.
   private var lastPeer: PeerNumber = 0
   /// Octets that were written down last.
-  private var written: (uploaded: UInt64, downloaded: UInt64) = (0, 0)
-  private var meters: (up: RateMeter, down: RateMeter)
-  private var lastTotals: (up: UInt64, down: UInt64) = (0, 0)
+  var written: (uploaded: UInt64, downloaded: UInt64) = (0, 0)
+  var meters: (up: RateMeter, down: RateMeter)
+  var lastTotals: (up: UInt64, down: UInt64) = (0, 0)
 
   /// - Parameter info: what the record's info dictionary says; to read a large one takes long.
   init(_ record: TorrentRecord, _ around: Surroundings, info: TorrentInfo?) {
@@ -111,9 +116,16 @@ actor Torrent {
 
   /// Begins, or goes on after a pause.
   func start() {
+    switch life {
     // What is ending comes to its end first.
-    guard stopping.isEmpty else { return startsAgain = true }
-    guard !isRunning, !isRemoved else { return }
+    case .stopping(let end, _): life = .stopping(until: end, startsAgain: true)
+    case .running: break
+    case .resting: if !isRemoved { startNow() }
+    }
+  }
+
+  private func startNow() {
+    life = .running
     run += 1
     record.isPaused = false
     guard let info, let files else { return begin(nil, Bitfield(pieceCount: 0)) }
@@ -131,12 +143,9 @@ actor Torrent {
     return true
   }
 
-  var isRunning: Bool {
-    switch state {
-    case .paused, .failed: false
-    case .fetchingInfo, .checking, .downloading, .seeding: true
-    }
-  }
+  /// Also while it stops.
+  var isRunning: Bool { if case .resting = life { false } else { true } }
+  var isStopping: Bool { if case .stopping = life { true } else { false } }
 
   func begin(_ info: TorrentInfo?, _ have: Bitfield) {
     let now = Instant.current
@@ -160,9 +169,9 @@ actor Torrent {
 
   /// Ends all connections, and waits for what is on its way to the disk; the trackers hear of it then, which nobody waits for here.
   func stop(_ next: State = .paused, looksAgain: Bool = false) async {
-    if !stopping.isEmpty {
-      startsAgain = false
-      await stopping.wait()
+    if case .stopping(let end, _) = life {
+      life = .stopping(until: end, startsAgain: false)
+      while case .stopping(let end, _) = life { await end.wait() }
       // Somebody may have wanted it to begin again meanwhile.
       if isRunning { return }
     }
@@ -170,7 +179,9 @@ actor Torrent {
       if looksAgain { (have, lastSeen) = (nil, nil) }
       return state = next
     }
-    stopping.begin()
+    let end = Pending()
+    end.begin()
+    life = .stopping(until: end, startsAgain: false)
     run += 1
     calledOff.raise()
     calledOff = Cancellation()
@@ -187,12 +198,11 @@ actor Torrent {
     webSeeds = [:]
     files?.close()
     around.cache.forget(infoHash)
+    let startsAgain = if case .stopping(_, true) = life { true } else { false }
+    life = .resting
     state = next
-    stopping.end()
-    if startsAgain {
-      startsAgain = false
-      start()
-    }
+    end.end()
+    if startsAgain { start() }
   }
 
   /// It stands still until somebody does what the words say.
@@ -229,123 +239,5 @@ actor Torrent {
     } catch {
       around.log.error("a torrent could not be written down", metadata: ["reason": "\(error)"])
     }
-  }
-
-  // MARK: Time
-
-  private func tick() {
-    let run = run
-    loop.after(.seconds(1)) { [weak self] in
-      self?.assumeIsolated { torrent in
-        guard torrent.run == run else { return }
-        torrent.eachSecond()
-        torrent.tick()
-      }
-    }
-  }
-
-  private func eachSecond() {
-    let now = Instant.current
-    exchange?.tick(at: now)
-    act()
-    count()
-    callMore(at: now)
-    let (down, up) = rates
-    if down + up > 0 {
-      around.events.publish(
-        .rates(infoHash, download: down, upload: up, pieces: exchange?.picker.have.held ?? 0))
-    }
-    // Whom it knows already it calls first.
-    if state == .downloading, links.count < 5, !book.hasDue(at: now) { announcer?.assumeIsolated { $0.wantsPeers() } }
-    if record.uploaded &- written.uploaded > 64 << 20 || record.downloaded &- written.downloaded > 64 << 20 {
-      loop.spawn { await self.save() }
-    }
-  }
-
-  /// Adds what has moved since the last time to the totals.
-  func count() {
-    guard let exchange else { return }
-    let now = Instant.current
-    let (up, down) = (exchange.uploaded - lastTotals.up, exchange.downloaded - lastTotals.down)
-    lastTotals = (exchange.uploaded, exchange.downloaded)
-    record.uploaded += up
-    record.downloaded += down
-    meters.up.add(Int(up), at: now)
-    meters.down.add(Int(down), at: now)
-  }
-
-  /// Octets a second.
-  var rates: (download: Int, upload: Int) {
-    let now = Instant.current
-    return (Int(meters.down.rate(at: now, over: Self.span)), Int(meters.up.rate(at: now, over: Self.span)))
-  }
-
-  /// Seconds over which people are told a rate.
-  private static let span = 5
-
-  // MARK: Doing what was decided
-
-  func act() {
-    guard let exchange else { return }
-    for action in exchange.takeActions() {
-      // What is decided while it stops is told, and nothing more.
-      if case .tell = action {} else if !stopping.isEmpty { continue }
-      act(on: action)
-    }
-  }
-
-  private func act(on action: ExchangeAction) {
-    switch action {
-    case .send(let peer, let message): send(message, to: peer)
-    case .serve(let peer): serve(peer)
-    case .store(let piece, let blocks): keep(piece, blocks)
-    case .fetch(let seed, let piece): fetch(piece, from: seed)
-    case .close(let peer, let end): hangUp(peer, end)
-    case .met(let addresses): learn(addresses, from: .peers)
-    case .checkMetadata(let octets): check(metadata: octets)
-    case .tell(let event): tell(event)
-    }
-  }
-
-  private func tell(_ event: ExchangeEvent) {
-    if case .completed = event { complete() } else { note(event) }
-  }
-
-  private func note(_ event: ExchangeEvent) {
-    lastDecision += 1
-    decisions.append(Decision(id: lastDecision, time: around.clock.now.seconds, event: event))
-    // In one go now and then: to shift all of them for each new one would cost more than keeping a few too many.
-    if decisions.count > around.limits.decisions * 2 {
-      decisions.removeFirst(decisions.count - around.limits.decisions)
-    }
-    around.events.publish(.exchange(infoHash, event))
-  }
-
-  /// False where something is missing again meanwhile.
-  func becomeSeeder() -> Bool {
-    guard let exchange, exchange.isComplete, state == .downloading else { return false }
-    note(.completed)
-    state = .seeding
-    record.completedAt = around.clock.now.seconds
-    around.log.info("a torrent is complete", metadata: ["torrent": "\(infoHash)", "name": "\(info?.name ?? "")"])
-    // To trackers, all of it counts.
-    if exchange.picker.have.isFull { announcer?.assumeIsolated { $0.completed() } }
-    return true
-  }
-
-  // MARK: What is wanted
-
-  func wantedFiles(of info: TorrentInfo) -> [Bool] { info.files.indices.map { !record.unwanted.contains($0) } }
-
-  /// The pieces in which a wanted file has a part.
-  func wantedPieces(of info: TorrentInfo) -> Bitfield {
-    guard !record.unwanted.isEmpty else { return Bitfield(pieceCount: info.pieceCount, isFull: true) }
-    var pieces = Bitfield(pieceCount: info.pieceCount)
-    for (number, file) in info.files.enumerated() where file.length > 0 && !record.unwanted.contains(number) {
-      let first = Int(file.offset / Int64(info.pieceLength))
-      let last = Int((file.offset + file.length - 1) / Int64(info.pieceLength))
-      for piece in first...last { pieces[piece] = true }
-    }
-    return pieces
   }
 }

@@ -75,6 +75,15 @@ actor Torrents {
     }
   }
 
+  /// Which torrent has its file or folder at each name, those that are being removed included.
+  var owners: [String: InfoHash] {
+    var owners: [String: InfoHash] = [:]
+    for (hash, torrent) in [torrents, leaving].joined() {
+      if let name = torrent.assumeIsolated({ $0.info?.name }) { owners[name] = hash }
+    }
+    return owners
+  }
+
   private func enter(_ torrent: Torrent) {
     let (door, farewell) = (door, farewells[torrent.infoHash])
     torrent.assumeIsolated { torrent in

@@ -53,6 +53,21 @@ struct AnnounceSchedule: Sendable {
     earliest = now + Int64(min(max(0, reply.minInterval ?? Self.defaultMinInterval), interval))
   }
 
+  /// A tracker that came later answered to its first announce: those of before are asked when they would have been, at the latest.
+  mutating func answered(newcomer url: TrackerURL, _ reply: AnnounceReply, at now: Int64) {
+    let before = self
+    answered(reply, to: .started, by: url, at: now)
+    guard before.failures == 0, let planned = before.due, let due, planned < due else { return }
+    (self.due, earliest) = (planned, before.earliest)
+  }
+
+  /// A tracker that is no more one of the torrent's.
+  /// - Returns: whether it has to be told `stopped`, since it was told `started`.
+  mutating func forget(_ url: TrackerURL) -> Bool { told.remove(url) != nil }
+
+  /// Whether it knows of this run.
+  func isTold(_ url: TrackerURL) -> Bool { told.contains(url) }
+
   /// No tracker answered.
   /// - Parameter ready: before this none may be asked, `.max` for never; nil where there is no such word.
   mutating func failed(at now: Int64, notBefore ready: Int64?, using generator: inout some RandomNumberGenerator) {

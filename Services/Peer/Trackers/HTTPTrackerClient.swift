@@ -4,6 +4,8 @@ import TorrentWire
 
 /// Asks trackers by HTTP (BEP 3, BEP 48).
 struct HTTPTrackerClient: Sendable {
+  /// How often a tracker may lead elsewhere until it answers.
+  static let redirects = 5
   /// Octets of an answer that are read.
   static let answerLimit = 1 << 20
 
@@ -39,6 +41,7 @@ struct HTTPTrackerClient: Sendable {
     request.deadline = deadline
     request.connectTimeout = min(request.connectTimeout, deadline)
     request.bodyLimit = Self.answerLimit
+    request.redirects = Self.redirects
     request.sourceAddress = source
     let response: ClientResponse
     do throws(HTTPClientError) {

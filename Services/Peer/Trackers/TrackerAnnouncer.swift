@@ -29,6 +29,10 @@ actor TrackerAnnouncer {
   private var isAnnouncing = false
   /// Who waits for the round under way.
   private var roundEnd: Suspension<Void>?
+  /// Trackers that came while others knew of the torrent, and were not asked yet.
+  private var newcomers: [TrackerURL] = []
+  /// Trackers that are the torrent's no more, while they are told so.
+  private var partings: [TrackerURL: Pending] = [:]
 
   /// - Parameters:
   ///   - tiers: the trackers of the torrent, as its metainfo has them (BEP 12).
@@ -82,6 +86,46 @@ actor TrackerAnnouncer {
     arm()
   }
 
+  /// Goes on with other trackers: those that are gone hear the end, those that are new the beginning.
+  /// - Parameter asksNew: whether each that is new is asked at once, also where another goes before it (BEP 12).
+  /// - Returns: whether one that knew of the torrent is gone.
+  func change(_ tiers: [[TrackerURL]], asksNew: Bool) -> Bool {
+    let before = records
+    self.tiers.replace(tiers, known: { schedule.isTold($0) }, using: &chance)
+    records = [:]
+    for (number, tier) in self.tiers.tiers.enumerated() {
+      for url in tier {
+        records[url] = before[url] ?? TrackerStatus(url: url, tier: number)
+        records[url]?.tier = number
+      }
+    }
+    guard isRunning else { return false }
+    let gone = before.filter { records[$0.key] == nil }
+    // Nobody waits for what a tracker says that is none any more.
+    if gone.values.contains(where: { $0.state == .announcing }) { beginRun() }
+    let left = gone.keys.filter { schedule.forget($0) }
+    for url in left { part(from: url) }
+    newcomers = newcomers.filter { records[$0] != nil }
+    let new = self.tiers.tiers.joined().filter { before[$0] == nil }
+    let isKnown = records.keys.contains { schedule.isTold($0) }
+    if isKnown, asksNew { newcomers += new } else if !isKnown || !new.isEmpty { schedule.announceNow(at: now) }
+    arm()
+    return !left.isEmpty
+  }
+
+  private func part(from url: TrackerURL) {
+    let parting = Pending()
+    parting.begin()
+    partings[url] = parting
+    loop.spawn { [self] in
+      await farewell(to: [url], within: Self.stopTime)
+      parting.end()
+      await parted(from: url, parting)
+    }
+  }
+
+  private func parted(from url: TrackerURL, _ parting: Pending) { if partings[url] === parting { partings[url] = nil } }
+
   /// Tells each tracker that was told `started` the end; returns when they have heard it, or after three seconds.
   func stop() async {
     guard isRunning else { return }
@@ -97,7 +141,9 @@ actor TrackerAnnouncer {
     }
     guard !isRunning else { return }
     beginRun()
+    newcomers = []
     await farewell(to: schedule.stop(), within: end.since(.current))
+    for parting in partings.values { await parting.wait() }
   }
 
   /// In the order in which they are asked.
@@ -125,7 +171,9 @@ actor TrackerAnnouncer {
   private func arm() {
     if let alarm { clock.cancel(alarm) }
     alarm = nil
-    guard isRunning, !isAnnouncing, let due = schedule.due else { return }
+    guard isRunning, !isAnnouncing else { return }
+    guard newcomers.isEmpty else { return begin() }
+    guard let due = schedule.due else { return }
     alarm = clock.at(WorldTime(seconds: due), on: loop) { [weak self] in
       self?.assumeIsolated { $0.begin() }
     }
@@ -133,15 +181,14 @@ actor TrackerAnnouncer {
 
   private func begin() {
     // A timer that was cancelled may have been on its way.
-    guard isRunning, !isAnnouncing, let due = schedule.due, due <= now else { return }
+    guard isRunning, !isAnnouncing, !newcomers.isEmpty || schedule.due.map({ $0 <= now }) == true else { return }
     isAnnouncing = true
     let run = run
     loop.spawn { [weak self] in await self?.round(run) }
   }
 
-  /// Asks one tracker after the other until one answers.
   private func round(_ run: Int) async {
-    let peers = await firstAnswer(run)
+    let peers = newcomers.isEmpty ? await firstAnswer(run) : await greetNewcomers(run)
     guard run == self.run else { return }
     isAnnouncing = false
     roundEnd?.wake(())
@@ -150,6 +197,34 @@ actor TrackerAnnouncer {
     if isRunning, let peers, !peers.isEmpty { await found(peers) }
   }
 
+  /// Asks each tracker that came later. Those that know of the torrent already are asked when they would have been.
+  private func greetNewcomers(_ run: Int) async -> [SocketAddress]? {
+    var peers: [SocketAddress] = []
+    while isRunning, let url = newcomers.first {
+      newcomers.removeFirst()
+      records[url]?.state = .announcing
+      do throws(TrackerFailure) {
+        let reply = try await tell(url, .started)
+        guard counts(url, run) else { return nil }
+        schedule.answered(newcomer: url, reply, at: now)
+        note(reply, of: url)
+        peers += reply.peers.map(\.address)
+      } catch {
+        guard run == self.run else { return nil }
+        tiers.failed(url, restingUntil: error.retry.map { rest($0) })
+        note(error, of: url)
+      }
+    }
+    return peers
+  }
+
+  /// Whether the answer of a tracker is still of use. One that heard the beginning and is the torrent's no more is told the end.
+  private func counts(_ url: TrackerURL, _ run: Int) -> Bool {
+    if records[url] == nil { part(from: url) }
+    return run == self.run
+  }
+
+  /// Asks one tracker after the other until one answers.
   private func firstAnswer(_ run: Int) async -> [SocketAddress]? {
     tiers.beginRound()
     while isRunning, let url = tiers.next(at: now) {
@@ -157,7 +232,7 @@ actor TrackerAnnouncer {
       records[url]?.state = .announcing
       do throws(TrackerFailure) {
         let reply = try await tell(url, event)
-        guard run == self.run else { return nil }
+        guard counts(url, run) else { return nil }
         tiers.answered(url)
         schedule.answered(reply, to: event, by: url, at: now)
         note(reply, of: url)
@@ -176,6 +251,8 @@ actor TrackerAnnouncer {
   private func tell(
     _ url: TrackerURL, _ event: AnnounceRequest.Event
   ) async throws(TrackerFailure) -> AnnounceReply {
+    // A tracker that was left is told so before it hears of a new beginning.
+    if event == .started { await partings[url]?.wait() }
     var request = await report()
     request.event = event
     request.trackerID = schedule.trackerID(of: url)

@@ -12,7 +12,7 @@ struct TrackerStatus: Sendable, Equatable {
 
   let url: TrackerURL
   /// From 0; those of the first are asked first.
-  let tier: Int
+  var tier: Int
   var state = State.waiting
   /// When it last answered.
   var lastAnnounce: Int64?

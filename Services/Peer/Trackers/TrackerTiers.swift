@@ -20,6 +20,18 @@ struct TrackerTiers: Sendable {
     }
   }
 
+  /// Others instead. Those that `known` says answered before come first in their tiers, and what rests goes on resting.
+  mutating func replace(
+    _ tiers: [[TrackerURL]], known: (TrackerURL) -> Bool, using generator: inout some RandomNumberGenerator
+  ) {
+    var next = TrackerTiers(tiers, using: &generator)
+    next.tiers = next.tiers.map { tier in tier.filter(known) + tier.filter { !known($0) } }
+    let all = Set(next.tiers.joined())
+    next.resting = resting.filter { all.contains($0.key) }
+    next.failedThisRound = failedThisRound
+    self = next
+  }
+
   /// The tracker to ask at this time, in seconds; nil where none is left in this round.
   func next(at now: Int64) -> TrackerURL? {
     for tier in tiers {

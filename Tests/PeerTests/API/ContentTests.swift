@@ -51,6 +51,8 @@ import TorrentWire
     #expect(try await world.ask("GET", place + "/files").items.map { $0["wanted"]?.flag } == [true, false, true])
     let again = try await world.ask("PATCH", file, #"{"wanted":true}"#)
     #expect(again.tag == before.tag)
+    // What was taken back is as if it never was.
+    #expect(try await world.ask("GET", place).tag == torrentTag)
     for (body, field) in [("{}", "wanted"), (#"{"wanted":1}"#, "wanted"), (#"{"priority":1}"#, "priority")] {
       let answer = try await world.ask("PATCH", file, body)
       #expect(answer.status == 422 && answer.field == field, "\(answer.body)")

@@ -211,6 +211,23 @@ import TorrentWire
     #expect(try await world.ask("POST", "/v1/torrents", #"{"url":"\#(url)/film.torrent"}"#).status == 201)
   }
 
+  @Test func aMagnetLinkWithNobodyToAskSaysSo() async throws {
+    let world = try await PeerWorld()
+    // A peer outside of the networks that it may reach is none.
+    let body = #"{"magnet":"\#(PeerWorld.magnet)&x.pe=192.0.2.1:6881"}"#
+    let answer = try await world.ask("POST", "/v1/torrents", body)
+    #expect(
+      answer.text("state") == "fetching_info" && answer.text("waiting")?.hasPrefix("no tracker, no peer known") == true)
+    let place = PeerWorld.magnetPlace
+    #expect(try await world.ask("POST", place + "/trackers", #"{"trackers":["udp://127.0.0.1:1"]}"#).status == 200)
+    #expect(try await world.ask("GET", place).text("waiting") == nil)
+    #expect(try await world.ask("PUT", place + "/trackers", #"{"tiers":[]}"#).status == 200)
+    #expect(try await world.ask("GET", place).text("waiting") != nil)
+    #expect(try await world.ask("POST", place + "/peers", #"{"address":"127.0.0.1:1"}"#).status == 202)
+    #expect(try await world.ask("GET", place).text("waiting") == nil)
+    #expect(try await world.pause(place, true).text("waiting") == nil)
+  }
+
   @Test func pausingTwiceIsPausingOnce() async throws {
     let world = try await PeerWorld()
     let place = try await world.share()

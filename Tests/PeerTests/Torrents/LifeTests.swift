@@ -34,7 +34,7 @@ import TorrentWire
     try await leecher.call(seeder, for: place)
     try await seeder.until("read") { !(try await seeder.torrent(place).reading.isEmpty) }
     async let paused = seeder.pause(place, true)
-    try await seeder.until("stopping") { !(try await seeder.torrent(place).stopping.isEmpty) }
+    try await seeder.until("stopping") { try await seeder.torrent(place).isStopping }
     async let resumed = seeder.pause(place, false)
     await seeder.loop.sleep(for: .milliseconds(50))
     barrier.open()
@@ -88,7 +88,7 @@ import TorrentWire
     let barrier = Barrier(in: world.around.checks)
     let place = try await world.add(PeerWorld.manyFiles(5000))
     async let paused = world.pause(place, true)
-    try await world.until("stopping") { !(try await world.torrent(place).stopping.isEmpty) }
+    try await world.until("stopping") { try await world.torrent(place).isStopping }
     barrier.open()
     #expect(try await paused.text("state") == "paused")
     #expect(!world.folder.exists("many/1"))
@@ -132,7 +132,7 @@ import TorrentWire
     try await leecher.call(seeder, for: place)
     try await leecher.until("all came") { try await leecher.ask("GET", place).number("downloaded") == 90_000 }
     async let paused = leecher.pause(place, true)
-    try await leecher.until("stopping") { !(try await leecher.torrent(place).stopping.isEmpty) }
+    try await leecher.until("stopping") { try await leecher.torrent(place).isStopping }
     barrier.open()
     #expect(try await paused.number("pieces_here") == 6)
   }

@@ -17,7 +17,7 @@ extension PeerWorld {
     record.info = Array(metainfo.info.octets)
     record.name = metainfo.info.name
     record.tiers = trackers.map { ["\($0)"] }
-    record.unwanted = unwanted
+    record.leaveOut(unwanted)
     _ = try await api.torrents.add(record)
     return "/v1/torrents/\(hash)"
   }

@@ -38,6 +38,27 @@ import TorrentWire
     #expect(schedule.stop() == [a] && schedule.due == nil)
   }
 
+  @Test("A tracker that comes later puts nothing off for those before it, unless they did not answer")
+  func newcomers() {
+    var schedule = AnnounceSchedule()
+    schedule.start(at: 0, isComplete: false)
+    schedule.answered(reply(1800, min: 600), to: .started, by: a, at: 0)
+    schedule.answered(newcomer: b, reply(3600, min: 900), at: 100)
+    #expect(schedule.due == 1800 && schedule.isTold(b) && schedule.event(for: b) == .none)
+    schedule.wantsPeers(at: 200)
+    #expect(schedule.due == 600)
+    schedule.answered(newcomer: b, reply(60), at: 300)
+    #expect(schedule.due == 360)
+    let wasTold = (schedule.forget(b), schedule.forget(b))
+    #expect(wasTold == (true, false) && schedule.event(for: b) == .started)
+    // Where nobody answered, it is the one that says when.
+    var generator = SeededGenerator(seed: 1)
+    schedule.failed(at: 400, notBefore: nil, using: &generator)
+    schedule.answered(newcomer: b, reply(1800), at: 410)
+    #expect(schedule.due == 2210)
+    #expect(Set(schedule.stop()) == [a, b])
+  }
+
   @Test("What was complete from the start is not completed")
   func seed() {
     var schedule = AnnounceSchedule()

@@ -91,6 +91,26 @@ import TorrentWire
     await client.close()
   }
 
+  @Test("A tracker that has moved is asked where it is now, its passkey told as it says")
+  func moved() async throws {
+    answer(Make.reply().encoded(.compact))
+    router.get("/old") { request in
+      Response.empty(.found).with("location", "/announce?\(String(decoding: request.head.queryOctets, as: UTF8.self))")
+    }
+    router.get("/loop") { _ in Response.empty(301).with("location", "/loop") }
+    router.get("/udp") { _ in Response.empty(302).with("location", "udp://127.0.0.1:1/announce") }
+    let (server, client) = try serve()
+    let tracker = HTTPTrackerClient(client)
+    #expect(try await tracker.announce(try Make.request(), to: try TrackerURL("http://\(server)/old")) == Make.reply())
+    for (path, words) in [("loop", "more than 5 times"), ("udp", "no web address")] {
+      let error = await #expect(throws: TrackerFailure.self) {
+        try await tracker.announce(try Make.request(), to: try TrackerURL("http://\(server)/\(path)"))
+      }
+      #expect(error?.description.contains(words) == true, "\(error?.description ?? "")")
+    }
+    await client.close()
+  }
+
   @Test("Where nobody listens, that is the failure, and it does not show the passkey")
   func nobody() async throws {
     let listener = try TCPListener(SocketAddress(ip: .loopbackV4, port: 0), on: loop) { _ in }
@@ -125,5 +145,5 @@ import TorrentWire
 }
 
 extension RequestHead {
-  fileprivate var queryOctets: ArraySlice<UInt8> { bytes[query.range] }
+  var queryOctets: ArraySlice<UInt8> { bytes[query.range] }
 }

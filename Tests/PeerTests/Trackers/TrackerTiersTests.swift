@@ -76,6 +76,21 @@ import Testing
     #expect(tiers.firstReady(at: 1000) == nil)
   }
 
+  @Test("Others take their places: who answered before goes first, and who rests goes on resting")
+  func replaced() throws {
+    let names = (0..<8).map { "a\($0)" }
+    var tiers = try tiers([["b"], ["c"]])
+    let (b, c) = (try TrackerURL("http://b/announce"), try TrackerURL("http://c/announce"))
+    tiers.failed(c, restingUntil: 100)
+    var generator = SeededGenerator(seed: 1)
+    let urls = try (names + ["b"]).map { try TrackerURL("http://\($0)/announce") }
+    tiers.replace([urls, [c, b]], known: { $0 == b }, using: &generator)
+    #expect(round(&tiers, at: 99).first == "b" && round(&tiers, at: 99).count == 9)
+    #expect(round(&tiers, at: 100).last == "c")
+    tiers.replace([], known: { _ in true }, using: &generator)
+    #expect(round(&tiers, at: 99) == [])
+  }
+
   @Test("A tracker counts once, and of too many the first are taken")
   func bounds() throws {
     var few = try tiers([["a", "a"], [], ["b", "a"], ["a"]])
