@@ -84,6 +84,8 @@ extension PeerAPI {
           var record = TorrentRecord(hash: hash, addedAt: around.clock.now.seconds)
           record.info = info
           record.name = builder.name
+          // It is made of what lies there.
+          record.isBegun = true
           return (record, try record.readInfo())
         }
         var record = made

@@ -64,6 +64,19 @@ final class TorrentFiles: Sendable {
     return one.st_dev == other.st_dev && one.st_ino == other.st_ino
   }
 
+  /// Whether a file has its name.
+  func isPresent(_ index: Int) throws(DiskError) -> Bool { try Folder(self.folder).file(path(of: index)) != nil }
+
+  /// Whether something was written into a file that has its name: room that was only taken is not.
+  ///
+  /// - Throws: `DiskError`: `tooLong` where it is not the torrent's.
+  func hasOctets(_ index: Int) throws(DiskError) -> Bool {
+    guard let present = try Folder(self.folder).file(path(of: index)) else { return false }
+    _ = try isShort(present, index)
+    let length = try present.length()
+    return length > 0 ? try !present.isHole(0, length) : false
+  }
+
   /// What tells whether somebody touched a file since: its length and when it was written last.
   func trace(of index: Int) throws(DiskError) -> String {
     guard let file = try Folder(self.folder).file(path(of: index)) else { return "-" }

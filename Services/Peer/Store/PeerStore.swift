@@ -40,10 +40,16 @@ final class PeerStore: Sendable {
         traces BLOB NOT NULL             -- SHA-1 of what the files looked like
       ) WITHOUT ROWID;
       """),
+    Migration(
+      3,
+      """
+      ALTER TABLE torrent ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;   -- its files were made, or were there
+      UPDATE torrent SET begun = 1 WHERE downloaded > 0 OR completed_at IS NOT NULL;
+      """),
   ]
 
   private static let columns =
-    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded"
+    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded, begun"
 
   /// All of them but those that can't be read, which are handed to `skip` in words. Blocks.
   func load(skip: @escaping @Sendable (String) -> Void = { _ in }) throws -> [TorrentRecord] {
@@ -74,6 +80,7 @@ final class PeerStore: Sendable {
     record.downloadLimit = row.optionalInt(10)
     record.uploaded = UInt64(max(0, row.int(11)))
     record.downloaded = UInt64(max(0, row.int(12)))
+    record.isBegun = row.int(13) != 0
     return record
   }
 
@@ -82,10 +89,10 @@ final class PeerStore: Sendable {
     let (tiers, webSeeds, unwanted) = try Self.lists(record)
     try await database.write { connection in
       try connection.run(
-        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         record.hash.octets, record.info, record.name, tiers, webSeeds, unwanted, record.addedAt, record.completedAt,
         record.isPaused ? 1 : 0, record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded),
-        Int64(clamping: record.downloaded))
+        Int64(clamping: record.downloaded), record.isBegun ? 1 : 0)
     }
   }
 
@@ -96,11 +103,11 @@ final class PeerStore: Sendable {
       try connection.run(
         """
         UPDATE torrent SET info = ?, name = ?, tiers = ?, web_seeds = ?, unwanted = ?, completed_at = ?, paused = ?, upload_limit = ?,
-          download_limit = ?, uploaded = ?, downloaded = ? WHERE info_hash = ? AND added_at = ?
+          download_limit = ?, uploaded = ?, downloaded = ?, begun = ? WHERE info_hash = ? AND added_at = ?
         """,
         record.info, record.name, tiers, webSeeds, unwanted, record.completedAt, record.isPaused ? 1 : 0,
         record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded), Int64(clamping: record.downloaded),
-        record.hash.octets, record.addedAt)
+        record.isBegun ? 1 : 0, record.hash.octets, record.addedAt)
     }
   }
 

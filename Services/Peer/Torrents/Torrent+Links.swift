@@ -246,7 +246,7 @@ extension Torrent {
         let octets = try await torrent.onThread(of: torrent.around.disk) { try files.read(key.piece, range) }
         guard run == torrent.run else { return }
         // What is gone from under the torrent can't be given any more.
-        guard let octets else { throw FilesAreGone() }
+        guard let octets else { throw FilesAreGone(nil) }
         torrent.read(key, octets)
       } catch {
         torrent.fail(error, run, looksAgain: error is FilesAreGone)

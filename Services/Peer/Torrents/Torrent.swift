@@ -54,6 +54,9 @@ actor Torrent {
   var have: Bitfield?
   /// What was here at the end of an earlier run, while nobody has looked.
   var lastSeen: LastSeen?
+  /// Files were made in this run, all of them or some.
+  var hasMadeFiles = false
+  var warning: Warning?
   var links: [PeerNumber: Link] = [:]
   var book: AddressBook
   var calls: Set<SocketAddress> = []
@@ -127,6 +130,8 @@ actor Torrent {
   func checkAgain() async -> Bool {
     guard info != nil, !record.isPaused, !isRemoved else { return false }
     await stop(looksAgain: true)
+    // To look again is not to say that it may be written over.
+    if warning == .foreign { warning = nil }
     if !record.isPaused { start() }
     return true
   }
@@ -140,6 +145,7 @@ actor Torrent {
 
   func begin(_ info: TorrentInfo?, _ have: Bitfield) {
     let now = Instant.current
+    warning = nil
     var settings = Exchange.Settings()
     settings.uploadSlots = around.limits.uploadSlots
     settings.isFreeRider = around.isFreeRider
@@ -199,6 +205,7 @@ actor Torrent {
   /// - Parameter looksAgain: what is here is not known any more: the next start looks.
   func fail(_ reason: any Error, _ run: Int, looksAgain: Bool = false) {
     guard run == self.run else { return }
+    warning = Warning(reason) ?? warning
     around.log.error("a torrent stands still", metadata: ["torrent": "\(infoHash)", "reason": "\(reason)"])
     // Who fails is waited for by the stop.
     loop.spawn { await self.end(.failed("\(reason)"), looksAgain: looksAgain, run) }

@@ -17,6 +17,8 @@ struct TorrentRecord: Sendable {
   var addedAt: Int64
   var completedAt: Int64?
   var isPaused = false
+  /// Its files were made, or were there and right: what lies at its place is its own from then on.
+  var isBegun = false
   /// The numbers of files that are left out.
   var unwanted: Set<Int> = []
   /// Octets a second.
