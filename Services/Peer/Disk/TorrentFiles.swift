@@ -17,20 +17,19 @@ struct Unsynchronized {
 ///
 /// The torrent's names come from strangers, and others may put symbolic links into the folder: nothing outside of it is read or written.
 final class TorrentFiles: Sendable {
-  /// How many files of a torrent are open at a time.
-  static let openLimit = 64
-
   let info: TorrentInfo
   /// The download folder, which is there already: where its disk is not mounted, nothing else shall be filled.
   let folder: String
-  let openFiles = OpenFiles(limit: openLimit)
+  let openFiles: OpenFiles.Share
   /// What would not outlast a power cut yet.
   let unsynchronized = Lock(Unsynchronized())
   /// The SHA-1 of so many octets of zero.
   let hashesOfZeros = Lock([Int: [UInt8]]())
 
-  init(info: TorrentInfo, folder: String) {
+  /// - Parameter openFiles: of all torrents.
+  init(info: TorrentInfo, folder: String, openFiles: OpenFiles) {
     (self.info, self.folder) = (info, folder)
+    self.openFiles = openFiles.share()
   }
 
   /// A file's folders and name, below the download folder.

@@ -150,7 +150,8 @@ extension Exchange {
     self.info = info
     settings.isPrivate = info.isPrivate
     picker = PiecePicker(
-      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted)
+      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted,
+      memory: memory)
     metadata.forget()
     for peer in inOrder {
       peer.metadataAsked = []

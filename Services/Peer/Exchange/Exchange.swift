@@ -24,6 +24,7 @@ final class Exchange {
   /// Nil until it has come from a peer (BEP 9).
   var info: TorrentInfo?
   var picker: PiecePicker
+  let memory: PieceMemory
   var choker: Choker
   var peers: [PeerNumber: PeerState] = [:]
   /// The peers in the order in which they came, so that the same events make the same result.
@@ -60,11 +61,15 @@ final class Exchange {
   static let speakTime = Duration.seconds(90)
   static let silenceTime = Duration.seconds(180)
 
-  /// - Parameter lastNumber: the peers have greater ones.
+  /// - Parameters:
+  ///   - memory: for pieces that are begun, of all torrents.
+  ///   - lastNumber: the peers have greater ones.
   init(
     infoHash: InfoHash, info: TorrentInfo?, have: Bitfield? = nil, wanted: Bitfield? = nil, peerID: PeerID,
-    settings: Settings, random: Chance, after lastNumber: PeerNumber = 0, at now: Instant
+    settings: Settings, random: Chance, memory: PieceMemory = PieceMemory(limit: PeerLimits().pieceMemory),
+    after lastNumber: PeerNumber = 0, at now: Instant
   ) {
+    self.memory = memory
     self.lastNumber = lastNumber
     self.infoHash = infoHash
     self.peerID = peerID
@@ -80,7 +85,8 @@ final class Exchange {
     self.info = info
     settings.isPrivate = info.isPrivate
     picker = PiecePicker(
-      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted)
+      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted,
+      memory: memory)
   }
 
   var isComplete: Bool { info != nil && picker.isComplete }

@@ -34,24 +34,26 @@ struct PiecePicker {
   private(set) var open: [Int] = []
   private var checking: [Int: PieceDownload] = [:]
   /// Grows whenever there may be something to ask for that was not there before.
-  private(set) var changes = 0
+  var changes: Int { ownChanges + memory.changes }
+  private var ownChanges = 0
   private var suspicions = Suspicions()
-  /// Pieces that are begun at a time, at most: they are in memory.
-  private let downloadLimit: Int
+  /// For pieces that are begun.
+  private let memory: PieceMemory.Share
 
   /// Pieces that are picked without looking at how rare they are.
   static let randomPieces = 4
-  /// Octets of pieces that are begun, at most, but for `leastDownloads` pieces.
-  static let memoryLimit = 104_857_600
-  static let leastDownloads = 4
 
-  init(pieceCount: Int, pieceLength: Int, length: Int64, have: Bitfield? = nil, wanted: Bitfield? = nil) {
+  /// - Parameter memory: of all torrents.
+  init(
+    pieceCount: Int, pieceLength: Int, length: Int64, have: Bitfield? = nil, wanted: Bitfield? = nil,
+    memory: PieceMemory = PieceMemory(limit: PeerLimits().pieceMemory)
+  ) {
+    self.memory = memory.share()
     self.pieceLength = pieceLength
     self.length = length
     self.have = have ?? Bitfield(pieceCount: pieceCount)
     self.wanted = wanted ?? Bitfield(pieceCount: pieceCount, isFull: true)
     order = PieceOrder(pieceCount: pieceCount)
-    downloadLimit = max(Self.leastDownloads, Self.memoryLimit / pieceLength)
     for piece in 0..<pieceCount where isMissing(piece) { order.insert(piece) }
   }
 
@@ -117,13 +119,13 @@ struct PiecePicker {
       if download.free == 0 { open.removeAll { $0 == piece } }
       downloads[piece] = download
     }
-    while picks.count < count, downloads.count + checking.count < downloadLimit,
+    while picks.count < count, mayBegin,
       let (piece, reason) = next(gives, allowed, unheard: pieces.isFull, using: &random)
     {
       picks += begin(piece, with: peer, reason, count - picks.count)
     }
     // Where nobody else has a piece that came out bad, who was asked alone for it is asked again.
-    if picks.isEmpty, allowed == nil,
+    if picks.isEmpty, allowed == nil, mayBegin,
       let piece = suspicions.only(
         of: peer, where: { order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 })
     {
@@ -136,7 +138,7 @@ struct PiecePicker {
   mutating func pickWhole<Random: RandomNumberGenerator>(
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
-    if downloads.count + checking.count < downloadLimit,
+    if mayBegin,
       let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random)
     {
       _ = begin(piece, with: peer, reason, .max)
@@ -148,6 +150,9 @@ struct PiecePicker {
     open.removeAll { $0 == piece }
     return (piece, .begun)
   }
+
+  /// Whether there is room for one piece more; the last one takes no more than the others.
+  private var mayBegin: Bool { memory.mayTake(pieceLength) }
 
   /// All that is missing was asked for.
   var isEndgame: Bool { open.isEmpty && order.reachable == 0 && !downloads.isEmpty }
@@ -169,6 +174,7 @@ struct PiecePicker {
 
   private mutating func begin(_ piece: Int, with peer: PeerNumber, _ reason: PickReason, _ count: Int) -> [Pick] {
     order.remove(piece)
+    memory.take(length(of: piece))
     var download = PieceDownload(piece: piece, length: length(of: piece))
     let isAgain = suspicions.has(piece)
     if isAgain {
@@ -178,7 +184,7 @@ struct PiecePicker {
     let blocks = download.ask(count, of: peer)
     if download.free > 0 {
       open.append(piece)
-      changes += 1
+      ownChanges += 1
     }
     downloads[piece] = download
     return blocks.map { Pick(block: $0, reason: isAgain ? .again : reason) }
@@ -214,7 +220,7 @@ struct PiecePicker {
       downloads[block.piece]?.release(number, from: peer) == true
     else { return false }
     if !open.contains(block.piece) { open.append(block.piece) }
-    changes += 1
+    ownChanges += 1
     return true
   }
 
@@ -234,15 +240,16 @@ struct PiecePicker {
     guard downloads[piece]?.sole != nil else { return }
     // What it has given so far may be bad: from whoever comes next, all of it.
     downloads[piece] = nil
+    memory.give(length(of: piece))
     open.removeAll { $0 == piece }
     if isMissing(piece) { order.insert(piece) }
-    changes += 1
+    ownChanges += 1
   }
 
   /// Who was asked alone for a piece may be so again.
   mutating func forgive() {
     suspicions.forgetSoles()
-    changes += 1
+    ownChanges += 1
   }
 
   /// Pieces that one peer alone is asked for.
@@ -258,7 +265,7 @@ struct PiecePicker {
       return .kept(cancel: cancel)
     }
     checking[block.piece] = download
-    changes += 1
+    ownChanges += 1
     return .complete(cancel: cancel)
   }
 
@@ -270,8 +277,9 @@ struct PiecePicker {
   /// - Returns: who gave something else before.
   mutating func accept(_ piece: Int) -> Set<PeerNumber> {
     guard let download = checking.removeValue(forKey: piece) else { return [] }
+    memory.give(length(of: piece))
     have[piece] = true
-    changes += 1
+    ownChanges += 1
     return suspicions.convict(by: download)
   }
 
@@ -279,8 +287,9 @@ struct PiecePicker {
   /// - Returns: whose fault it is, where that is known now.
   mutating func refuse(_ piece: Int) -> PeerNumber? {
     guard let download = checking.removeValue(forKey: piece) else { return nil }
+    memory.give(length(of: piece))
     if isMissing(piece) { order.insert(piece) }
-    changes += 1
+    ownChanges += 1
     let givers = Set(download.givers.compactMap { $0 })
     if givers.count == 1 { return givers.first }
     suspicions.remember(download)
@@ -289,15 +298,15 @@ struct PiecePicker {
 
   /// It could not be written, which is nobody's fault.
   mutating func giveUp(_ piece: Int) {
-    checking[piece] = nil
+    if checking.removeValue(forKey: piece) != nil { memory.give(length(of: piece)) }
     if isMissing(piece) { order.insert(piece) }
-    changes += 1
+    ownChanges += 1
   }
 
   /// What is wanted from now on. A piece that is begun comes all the same.
   mutating func want(_ pieces: Bitfield) {
     wanted = pieces
-    changes += 1
+    ownChanges += 1
     for piece in 0..<pieceCount where downloads[piece] == nil && checking[piece] == nil {
       if isMissing(piece) { order.insert(piece) } else { order.remove(piece) }
     }

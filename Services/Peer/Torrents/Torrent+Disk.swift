@@ -209,7 +209,7 @@ extension Torrent {
   // MARK: The info dictionary (BEP 9)
 
   func check(metadata octets: [UInt8]) {
-    let (run, flag, infoHash, folder) = (run, calledOff, infoHash, around.folder)
+    let (run, flag, infoHash, around) = (run, calledOff, infoHash, around)
     work { torrent in
       do {
         let info = try await torrent.onThread(of: torrent.around.checks) { () -> TorrentInfo? in
@@ -218,7 +218,7 @@ extension Torrent {
         }
         guard !flag.isRaised else { return }
         guard let info else { return torrent.metadataIsBad() }
-        let files = TorrentFiles(info: info, folder: folder)
+        let files = TorrentFiles(info: info, folder: around.folder, openFiles: around.openFiles)
         try torrent.found(info, files)
         await torrent.save()
         guard let have = try await torrent.look(at: files, of: info, until: flag) else { return }

@@ -106,7 +106,7 @@ actor Torrent {
     written = (record.uploaded, record.downloaded)
     if let info {
       self.info = info
-      files = TorrentFiles(info: info, folder: around.folder)
+      files = TorrentFiles(info: info, folder: around.folder, openFiles: around.openFiles)
     }
   }
 
@@ -153,7 +153,7 @@ actor Torrent {
     settings.client = "Network Utopia \(Release.version)"
     let exchange = Exchange(
       infoHash: infoHash, info: info, have: have, wanted: info.map(wantedPieces), peerID: around.peerID,
-      settings: settings, random: around.chance, after: lastPeer, at: now)
+      settings: settings, random: around.chance, memory: around.pieceMemory, after: lastPeer, at: now)
     self.exchange = exchange
     lastTotals = (0, 0)
     beginWebSeeds()
