@@ -6,6 +6,8 @@ struct PeerLimits: Sendable {
   var connectionsPerAddress = 20
   /// Connections of a torrent.
   var connectionsPerTorrent = 50
+  /// Who has neither given nor taken for so long, and neither side wants anything, makes room where all places are taken.
+  var idleTime = Duration.seconds(180)
   /// Peers that are called at a time, for each torrent.
   var calls = 8
   /// Likewise of all torrents together.

@@ -116,6 +116,7 @@ extension Exchange {
         peer.metadataGiven * MetadataMessage.pieceSize < Self.metadataFactor * octets.count
       {
         peer.metadataGiven += 1
+        peer.lastOfUseAt = now
         let content = octets.dropFirst(start).prefix(MetadataMessage.pieceSize)
         answer = .data(piece: part, totalSize: octets.count, content: Array(content))
       } else {
@@ -126,7 +127,7 @@ extension Exchange {
       guard peer.metadataAsked.remove(part) != nil else { return }
       metadata.release([part])
       guard metadata.fits(part, content, totalSize: size) else { return noMetadata(of: peer) }
-      peer.metadataAskedAt = now
+      (peer.metadataAskedAt, peer.lastOfUseAt) = (now, now)
       if let whole = metadata.receive(part, content, totalSize: size, from: peer.number) {
         actions.append(.checkMetadata(whole))
       }

@@ -58,7 +58,7 @@ extension Exchange {
       return
     }
     peer.received.add(content.count, at: now)
-    peer.lastBlockAt = now
+    (peer.lastBlockAt, peer.lastOfUseAt) = (now, now)
     peer.isSnubbed = false
     if let askedAt { peer.pipeline.blockCame(after: now.since(askedAt)) }
     downloaded += UInt64(content.count)

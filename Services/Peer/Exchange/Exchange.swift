@@ -16,6 +16,8 @@ final class Exchange {
     /// Where connections are taken.
     var listenPort: UInt16 = 0
     var client = "utopia-peer"
+    /// Who is of no use for so long makes room for others.
+    var idleTime = PeerLimits().idleTime
   }
 
   let infoHash: InfoHash

@@ -28,6 +28,8 @@ enum PeerEnd: Equatable, Sendable {
   case outOfTurn(String)
   case silent
   case bothSeed
+  /// It serves nobody, and others want its place.
+  case idle
   case badData
   case twice
   case ourselves
@@ -42,6 +44,7 @@ extension PeerEnd {
     case .outOfTurn(let what): "\(what) out of turn"
     case .silent: "silent too long"
     case .bothSeed: "both have all"
+    case .idle: "of no use to either side, and others want its place"
     case .badData: "gave bad data"
     case .twice: "connected already"
     case .ourselves: "this peer itself"

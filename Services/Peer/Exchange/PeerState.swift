@@ -46,6 +46,8 @@ final class PeerState {
   var received: RateMeter
   var sent: RateMeter
   var lastBlockAt: Instant
+  /// When either side gave something last, or one began or ceased to want something.
+  var lastOfUseAt: Instant
   var lastHeardAt: Instant
   var lastSpokenAt: Instant
   var pipeline = Pipeline()
@@ -88,7 +90,7 @@ final class PeerState {
     pieces = Bitfield(pieceCount: pieceCount)
     received = RateMeter(at: now)
     sent = RateMeter(at: now)
-    (lastBlockAt, lastHeardAt, lastSpokenAt) = (now, now, now)
+    (lastBlockAt, lastOfUseAt, lastHeardAt, lastSpokenAt) = (now, now, now, now)
     nextExchangeAt = now
     metadataAskedAt = now
   }

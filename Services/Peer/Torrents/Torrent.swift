@@ -150,6 +150,7 @@ actor Torrent {
     settings.uploadSlots = around.limits.uploadSlots
     settings.isFreeRider = around.isFreeRider
     settings.listenPort = around.port
+    settings.idleTime = around.limits.idleTime
     settings.client = "Network Utopia \(Release.version)"
     let exchange = Exchange(
       infoHash: infoHash, info: info, have: have, wanted: info.map(wantedPieces), peerID: around.peerID,
