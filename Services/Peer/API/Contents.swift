@@ -114,6 +114,10 @@ extension PeerAPI {
     try .encode(Page(items: try await torrent(request).trackers.map { TrackerView($0) }))
   }
 
+  func listWebSeeds(_ request: Request) async throws -> Response {
+    try .encode(Page(items: try await torrent(request).webSeedStates.map { WebSeedView($0, at: .current) }))
+  }
+
   func announce(_ request: Request) async throws -> Response {
     guard await (try torrent(request)).announceNow() else {
       throw Problem(409, "There is nobody to tell: it has no trackers, or is paused, checked or failed.")
@@ -228,5 +232,31 @@ private struct TrackerView: Encodable {
     leechers = status.leechers
     downloads = status.downloads
     message = status.message?.bounded
+  }
+}
+
+private struct WebSeedView: Encodable {
+  var url: String
+  var state: String
+  /// What it is asked for.
+  var piece: Int?
+  var downloadRate: Int
+  var downloaded: UInt64
+  var failures: Int
+  var error: String?
+  /// Seconds until it is asked again.
+  var retryAfter: Int?
+
+  init(_ seed: WebSeed, at now: Instant) {
+    var meter = seed.received
+    (url, failures) = (seed.url, seed.failures)
+    (downloadRate, downloaded) = (Int(meter.rate(at: now)), meter.total)
+    error = seed.error?.bounded
+    switch seed.state {
+    case .waiting: state = "waiting"
+    case .fetching(let piece): (state, self.piece) = ("fetching", piece)
+    case .resting(let end): (state, retryAfter) = ("resting", Int(max(.zero, end.since(now)) / .seconds(1)))
+    case .refused: state = "refused"
+    }
   }
 }

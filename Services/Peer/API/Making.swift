@@ -29,20 +29,12 @@ extension PeerAPI {
       throw Problem.invalid(field: "web_seeds", "may have \(Metainfo.urlLimit) URLs")
     }
     for (number, url) in urls.enumerated() {
-      guard Self.isWeb(url) else {
-        throw Problem.invalid(field: "web_seeds[\(number)]", Self.webWords)
+      guard WebAddress.isUsable(url) else {
+        throw Problem.invalid(field: "web_seeds[\(number)]", WebAddress.words)
       }
     }
     return urls
   }
-
-  static func isWeb(_ url: String) -> Bool {
-    (url.hasPrefix("http://") || url.hasPrefix("https://")) && url.utf8.count <= 2000
-      && url.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
-  }
-
-  static let webWords =
-    "must begin with http:// or https:// and have at most 2000 octets, without spaces and control characters"
 
   /// Hashing takes as long as reading: the answer is a job.
   func make(_ path: String, _ body: NewTorrent) async throws -> Response {

@@ -31,6 +31,7 @@ struct PeerAPI: Sendable {
     admin.on(.get, "/v1/torrents/{info_hash}/peers", listPeers)
     admin.on(.post, "/v1/torrents/{info_hash}/peers", addPeer)
     admin.on(.get, "/v1/torrents/{info_hash}/trackers", listTrackers)
+    admin.on(.get, "/v1/torrents/{info_hash}/web-seeds", listWebSeeds)
     admin.on(.post, "/v1/torrents/{info_hash}/announce", announce)
 
     admin.on(.put, "/v1/files/{name}", putFile)

@@ -116,10 +116,10 @@ extension PeerAPI {
   }
 
   private func fetch(_ url: String) async throws -> New {
-    guard Self.isWeb(url) else { throw Problem.invalid(field: "url", Self.webWords) }
+    guard WebAddress.isUsable(url) else { throw Problem.invalid(field: "url", WebAddress.words) }
     var place = url
     // Wherever it leads, the client connects to no address outside of the egress policy.
-    for _ in 0...Self.redirectLimit {
+    for _ in 0...WebAddress.redirectLimit {
       var request = ClientRequest(place)
       request.bodyLimit = PeerLimits.metainfo
       let response: ClientResponse
@@ -129,28 +129,14 @@ extension PeerAPI {
         throw Problem.invalid(field: "url", "could not be fetched: \(error)")
       }
       if response.status == 200 { return try await read(response.body, field: "url") }
-      guard [301, 302, 303, 307, 308].contains(response.status), let next = response.head.header("location") else {
+      guard WebAddress.isRedirect(response.status), let next = response.head.header("location") else {
         throw Problem.invalid(field: "url", "answers with status \(response.status)")
       }
-      place = Self.resolve(next, at: place)
-      guard Self.isWeb(place) else { throw Problem.invalid(field: "url", "leads to what is no web address") }
+      place = WebAddress.resolve(next, at: place)
+      guard WebAddress.isUsable(place) else { throw Problem.invalid(field: "url", "leads to what is no web address") }
     }
-    throw Problem.invalid(field: "url", "leads from one address to the next, more than \(Self.redirectLimit) times")
-  }
-
-  private static let redirectLimit = 5
-
-  /// Where a reference leads (RFC 3986, section 5), without the dots in its path: servers know them too.
-  private static func resolve(_ reference: String, at place: String) -> String {
-    let reference = reference.prefix { $0 != "#" }
-    if reference.prefix(while: { $0 != "/" && $0 != "?" }).contains(":") { return String(reference) }
-    let scheme = place.prefix { $0 != ":" }
-    if reference.hasPrefix("//") { return "\(scheme):\(reference)" }
-    let authority = place.dropFirst(scheme.count + 3).prefix { $0 != "/" && $0 != "?" && $0 != "#" }
-    if reference.hasPrefix("/") { return "\(scheme)://\(authority)\(reference)" }
-    let path = place.dropFirst(scheme.count + 3 + authority.count).prefix { $0 != "?" && $0 != "#" }
-    let folder = path.lastIndex(of: "/").map { path[...$0] } ?? "/"
-    return "\(scheme)://\(authority)\(folder)\(reference)"
+    throw Problem.invalid(
+      field: "url", "leads from one address to the next, more than \(WebAddress.redirectLimit) times")
   }
 
   // MARK: Changing

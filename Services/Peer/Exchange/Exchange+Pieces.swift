@@ -7,7 +7,7 @@ extension Exchange {
   func askEverybody(but spared: Set<PeerNumber> = [], at now: Instant) {
     guard info != nil, !picker.isComplete else { return }
     for peer in inOrder where !spared.contains(peer.number) { ask(peer, at: now) }
-    for seed in webSeeds.sorted() where !restingSeeds.contains(seed) { askWebSeed(seed) }
+    askWebSeeds(at: now)
   }
 
   /// Keeps the peer busy: as many requests are on their way as its link holds.
@@ -74,7 +74,7 @@ extension Exchange {
 
   private static let unaskedLimit = 64
 
-  private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
+  func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
     for other in others.compactMap({ peers[$0] }) where other.asked[block] != nil {
       // With the Fast extension the answer is a reject or the block itself: it is awaited (BEP 6).
       if !other.knowsFast { other.forget(block) }
@@ -93,19 +93,21 @@ extension Exchange {
   /// What came of a piece that was to be stored.
   func checked(_ piece: Int, _ check: Check, at now: Instant) {
     let givers = picker.givers(of: piece)
-    let addresses = givers.compactMap { peers[$0]?.address }.sorted { "\($0)" < "\($1)" }
+    let names = Givers(
+      peers: givers.compactMap { peers[$0]?.address }.sorted { "\($0)" < "\($1)" },
+      webSeeds: givers.compactMap { webSeeds[$0]?.url }.sorted())
     switch check {
     case .unwritten: picker.giveUp(piece)
     case .bad:
       wasted += UInt64(picker.length(of: piece))
-      tell(.refused(piece: piece, from: addresses))
+      tell(.refused(piece: piece, from: names))
       if let culprit = picker.refuse(piece) { blame(culprit, at: now) }
       askEverybody(at: now)
     case .good:
       // It may have become unwanted on its way.
       let wasMissing = picker.isMissing(piece)
       let culprits = picker.accept(piece)
-      tell(.finished(piece: piece, from: addresses))
+      tell(.finished(piece: piece, from: names))
       for culprit in culprits { blame(culprit, at: now) }
       for peer in inOrder {
         // It is no news to those that have it, but that there is nothing more to send here may be.
@@ -119,7 +121,10 @@ extension Exchange {
   }
 
   private func blame(_ culprit: PeerNumber, at now: Instant) {
-    if webSeeds.remove(culprit) != nil { return }
+    if let url = webSeeds[culprit]?.url {
+      webSeeds[culprit]?.state = .refused
+      return tell(.webSeedRefused(url))
+    }
     // It may have gone before it was seen what it gave.
     if let address = origins[culprit] { ban(address, at: now) }
   }
@@ -136,59 +141,6 @@ extension Exchange {
       peer.useful = useful(peer.pieces)
       weigh(peer, at: now)
     }
-    askEverybody(at: now)
-  }
-
-  // MARK: Web servers (BEP 19)
-
-  /// A server that has all of the torrent.
-  func joinWebSeed() -> PeerNumber {
-    // Below all connections'.
-    let number = -1 - webSeedCount
-    webSeedCount += 1
-    webSeeds.insert(number)
-    askWebSeed(number)
-    return number
-  }
-
-  func leaveWebSeed(_ seed: PeerNumber) {
-    webSeeds.remove(seed)
-    restingSeeds.remove(seed)
-  }
-
-  func askWebSeed(_ seed: PeerNumber) {
-    restingSeeds.remove(seed)
-    guard info != nil, webSeeds.contains(seed), !busySeeds.contains(seed),
-      let pick = picker.pickWhole(for: seed, using: &random)
-    else { return }
-    busySeeds.insert(seed)
-    actions.append(.fetch(seed, piece: pick.piece))
-  }
-
-  /// What came of a piece that was to be fetched; nil where nothing did, and then the server rests until `askWebSeed`. So it does
-  /// where as many octets came as the piece does not have.
-  func fetched(_ piece: Int, _ content: [UInt8]?, from seed: PeerNumber, at now: Instant) {
-    busySeeds.remove(seed)
-    let content = content?.count == picker.length(of: piece) ? content : nil
-    var download = PieceDownload(piece: piece, length: picker.length(of: piece))
-    for block in download.ask(.max, of: seed) {
-      guard let content else {
-        picker.release(block, from: seed)
-        continue
-      }
-      let octets = Array(content[block.offset..<block.offset + block.length])
-      downloaded += UInt64(octets.count)
-      switch picker.receive(block, octets, from: seed) {
-      case .unwanted: wasted += UInt64(octets.count)
-      case .kept(let others): cancel(block, others, at: now)
-      case .complete(let others):
-        cancel(block, others, at: now)
-        actions.append(.store(piece: piece, picker.blocks(of: piece)))
-      }
-    }
-    guard content == nil else { return askWebSeed(seed) }
-    if webSeeds.contains(seed) { restingSeeds.insert(seed) }
-    picker.forgetSole(seed)
     askEverybody(at: now)
   }
 }

@@ -31,12 +31,8 @@ final class Exchange {
   var peers: [PeerNumber: PeerState] = [:]
   /// The peers in the order in which they came, so that the same events make the same result.
   private(set) var inOrder: [PeerState] = []
-  /// Web servers that are asked, and those of them that are at work.
-  var webSeeds: Set<PeerNumber> = []
-  var busySeeds: Set<PeerNumber> = []
-  /// Those that gave nothing the last time.
-  var restingSeeds: Set<PeerNumber> = []
-  var webSeedCount = 0
+  /// Web servers that have the torrent's files.
+  var webSeeds: [PeerNumber: WebSeed] = [:]
   var banned: Set<IPAddress> = []
   var metadata = MetadataAssembly()
   var actions: [ExchangeAction] = []
@@ -266,6 +262,7 @@ final class Exchange {
       rechoke(isNewTurn: isNewTurn, at: now)
     }
     giveUpOnSoles(at: now)
+    giveUpOnDripping(at: now)
     if info == nil { giveUpOnSize(at: now) }
     askEverybody(at: now)
   }

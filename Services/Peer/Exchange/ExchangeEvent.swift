@@ -9,16 +9,27 @@ enum ExchangeEvent: Sendable {
   case begun(piece: Int, SocketAddress, PickReason)
   /// All that is missing was asked for.
   case endgame(missing: Int)
-  case finished(piece: Int, from: [SocketAddress])
-  case refused(piece: Int, from: [SocketAddress])
+  /// The same of a web server, by its URL.
+  case fetching(piece: Int, String, PickReason)
+  case finished(piece: Int, from: Givers)
+  case refused(piece: Int, from: Givers)
   case unchoked(SocketAddress, Choker.Reason)
   case choked(SocketAddress, Choker.Reason)
   /// What the peer does with us.
   case chokedUs(SocketAddress), unchokedUs(SocketAddress)
   case wantsOurs(SocketAddress), wantsNothing(SocketAddress)
   case banned(IPAddress)
+  /// A web server gave nothing, and why; it gave bad data, and is asked no more.
+  case webSeedFailed(String, String), webSeedRefused(String)
   case infoComplete
   case completed
+}
+
+/// Who gave a piece.
+struct Givers: Sendable {
+  var peers: [SocketAddress] = []
+  /// By their URLs.
+  var webSeeds: [String] = []
 }
 
 /// Why a connection ends.
@@ -60,8 +71,10 @@ enum ExchangeAction: Sendable {
   case serve(PeerNumber)
   /// To be checked and written; `checked` is waited for.
   case store(piece: Int, [[UInt8]])
-  /// To be got from a web server, whole; `fetched` is waited for.
+  /// To be got from a web server, whole; `fetched` is waited for, or `fetchFailed`.
   case fetch(PeerNumber, piece: Int)
+  /// Nobody waits for that any more.
+  case abandon(PeerNumber)
   case close(PeerNumber, PeerEnd)
   /// Peers of the torrent that others know.
   case met([SocketAddress])

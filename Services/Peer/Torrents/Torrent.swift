@@ -62,7 +62,8 @@ actor Torrent {
   var calls: Set<SocketAddress> = []
   /// Who waits for a chunk that is being read.
   var reading: [ChunkCache.Key: [PeerNumber]] = [:]
-  var webSeeds: [PeerNumber: WebSeed] = [:]
+  /// What web seeds are asked for, until nobody waits for it.
+  var fetches: [PeerNumber: Cancellation] = [:]
   var announcer: TrackerAnnouncer?
   var decisions: [Decision] = []
   var lastDecision: Int64 = 0
@@ -191,7 +192,7 @@ actor Torrent {
     takeLeave()
     lastPeer = exchange?.lastNumber ?? lastPeer
     exchange = nil
-    webSeeds = [:]
+    for seed in fetches.keys { abandon(seed) }
     files?.close()
     around.cache.forget(infoHash)
     state = next
@@ -308,6 +309,7 @@ actor Torrent {
     case .serve(let peer): serve(peer)
     case .store(let piece, let blocks): keep(piece, blocks)
     case .fetch(let seed, let piece): fetch(piece, from: seed)
+    case .abandon(let seed): abandon(seed)
     case .close(let peer, let end): hangUp(peer, end)
     case .met(let addresses): learn(addresses, from: .peers)
     case .checkMetadata(let octets): check(metadata: octets)

@@ -158,7 +158,7 @@ final class Simulation {
       case .tell(let event):
         node.events.append((time, event))
         if case .completed = event { node.completedAt = time }
-      case .fetch, .met, .checkMetadata: break
+      case .fetch, .abandon, .met, .checkMetadata: break
       }
     }
   }
