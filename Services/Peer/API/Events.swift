@@ -95,6 +95,7 @@ struct DecisionView: Encodable {
     case .wantsOurs(let address): (self.event, peer) = ("peer.interested", "\(address)")
     case .wantsNothing(let address): (self.event, peer) = ("peer.not_interested", "\(address)")
     case .banned(let address): (self.event, peer, reason) = ("peer.banned", "\(address)", "gave bad data")
+    case .bannedAlone(let address): (self.event, peer, reason) = ("peer.banned", "\(address)", "gave bad data")
     case .infoComplete: self.event = "torrent.info"
     case .completed: self.event = "torrent.completed"
     }

@@ -142,7 +142,7 @@ extension Exchange {
   func metadataIsBad(at now: Instant) {
     let liar = metadata.refuse()
     for peer in peers.values { peer.metadataAsked = [] }
-    if let liar, let address = origins[liar] { ban(address, at: now) }
+    if let liar, let origin = origins[liar] { ban(origin, at: now) }
     for peer in inOrder { askForMetadata(of: peer, at: now) }
   }
 

@@ -28,9 +28,17 @@ extension Exchange {
       if !peer.chokesUs { peer.hasNothingSince = picks.isEmpty ? picker.changes : nil }
     }
     // Who has nothing to do helps with what others are slow to give.
-    if picks.isEmpty, peer.asked.isEmpty, !peer.chokesUs {
+    if picks.isEmpty, peer.asked.isEmpty, !peer.chokesUs, picker.isEndgame {
       picks = picker.pickAgain(for: peer.number, having: peer.pieces, using: &random).map { [$0] } ?? []
     }
+    request(picks, of: peer, at: now)
+    if picks.last?.reason == .endgame, !hasToldEndgame {
+      hasToldEndgame = true
+      tell(.endgame(missing: picker.wanted.held - picker.have.held))
+    }
+  }
+
+  private func request(_ picks: [PiecePicker.Pick], of peer: PeerState, at now: Instant) {
     var last = -1
     for pick in picks {
       peer.asked[pick.block] = now
@@ -40,11 +48,34 @@ extension Exchange {
       }
       last = pick.block.piece
     }
-    if picks.last?.reason == .endgame, !hasToldEndgame {
-      hasToldEndgame = true
-      tell(.endgame(missing: picker.wanted.held - picker.have.held))
+  }
+
+  /// What only those have who choke keeps nobody from helping. But as long as it is not the endgame, that is with what is slow to come
+  /// alone: to ask for all of it twice would bring most of it twice.
+  func helpWithSlow(at now: Instant) {
+    guard info != nil, !picker.isEndgame, !picker.downloads.isEmpty else { return }
+    let givers = inOrder.filter { !$0.chokesUs && !$0.isSnubbed && $0.useful > 0 }
+    guard givers.contains(where: { $0.asked.isEmpty }),
+      !givers.contains(where: { picker.hasFree(for: $0.number, having: $0.pieces, useful: $0.useful) })
+    else { return }
+    let slow = Set(inOrder.flatMap { peer in peer.asked.filter { now.since($0.value) > Self.slowTime }.keys })
+    guard !slow.isEmpty else { return }
+    for peer in givers where peer.asked.isEmpty {
+      var picks: [PiecePicker.Pick] = []
+      while picks.count < Self.helpBlocks,
+        let pick = picker.pickAgain(
+          for: peer.number, having: peer.pieces, using: &random, where: { slow.contains($0) })
+      {
+        picks.append(pick)
+      }
+      request(picks, of: peer, at: now)
     }
   }
+
+  /// Twice as long as what a peer is asked for at a time takes at most.
+  private static let slowTime = Duration.seconds(10)
+  /// Blocks that somebody helps with at a time.
+  private static let helpBlocks = 4
 
   func gives(_ block: Block, _ content: [UInt8], _ peer: PeerState, at now: Instant) {
     // What was asked for before a choke, or before others were asked instead, is of use all the same. What never was is not
@@ -101,14 +132,15 @@ extension Exchange {
     case .bad:
       wasted += UInt64(picker.length(of: piece))
       tell(.refused(piece: piece, from: names))
-      if let culprit = picker.refuse(piece) { blame(culprit, at: now) }
+      if let culprit = picker.refuse(piece) { blame(culprit, for: piece, at: now) }
       askEverybody(at: now)
     case .good:
       // It may have become unwanted on its way.
       let wasMissing = picker.isMissing(piece)
       let culprits = picker.accept(piece)
+      for giver in givers { peers[giver]?.goodPieces += 1 }
       tell(.finished(piece: piece, from: names))
-      for culprit in culprits { blame(culprit, at: now) }
+      for culprit in culprits { blame(culprit, for: piece, at: now) }
       for peer in inOrder {
         // It is no news to those that have it, but that there is nothing more to send here may be.
         say(.have(piece: piece), to: peer, at: now)
@@ -118,15 +150,6 @@ extension Exchange {
       }
       if wasMissing, picker.isComplete { complete(at: now) }
     }
-  }
-
-  private func blame(_ culprit: PeerNumber, at now: Instant) {
-    if let url = webSeeds[culprit]?.url {
-      webSeeds[culprit]?.state = .refused
-      return tell(.webSeedRefused(url))
-    }
-    // It may have gone before it was seen what it gave.
-    if let address = origins[culprit] { ban(address, at: now) }
   }
 
   private func complete(at now: Instant) {

@@ -34,10 +34,14 @@ final class Exchange {
   /// Web servers that have the torrent's files.
   var webSeeds: [PeerNumber: WebSeed] = [:]
   var banned: Set<IPAddress> = []
+  /// Some of an address.
+  var bannedAlone: [IPAddress: Set<PeerID>] = [:]
+  /// The piece that an address spoilt of which nobody else had it, and how often.
+  var spoilt: [IPAddress: (piece: Int, times: Int)] = [:]
   var metadata = MetadataAssembly()
   var actions: [ExchangeAction] = []
   var random: Chance
-  private(set) var origins: [PeerNumber: IPAddress] = [:]
+  private(set) var origins: [PeerNumber: Origin] = [:]
   /// Since when each piece that came out bad is asked of one peer alone, and since when the info dictionary of one size is.
   private var solesSince: [Int: Instant] = [:]
   var metadataSince: Instant?
@@ -147,7 +151,7 @@ final class Exchange {
     _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, at now: Instant
   ) -> Result<PeerNumber, PeerRefusal> {
     if handshake.peerID == peerID { return .failure(.init(end: .ourselves)) }
-    if banned.contains(address.ip) { return .failure(.init(end: .badData)) }
+    if isBanned(address, handshake.peerID) { return .failure(.init(end: .badData)) }
     if let other = peers.values.first(where: { $0.id == handshake.peerID && $0.address.ip == address.ip }) {
       // Both have called: both sides keep the call of the one with the greater id.
       let keepsNew = isOutgoing != other.isOutgoing && isOutgoing == (handshake.peerID < peerID)
@@ -161,7 +165,7 @@ final class Exchange {
     peers[number] = peer
     inOrder.append(peer)
     choker.add(number, using: &random)
-    remember(number, address.ip)
+    remember(number, Origin(address: address, id: handshake.peerID))
     tell(.connected(address, isOutgoing: isOutgoing))
     greet(peer, at: now)
     return .success(number)
@@ -218,9 +222,8 @@ final class Exchange {
     askEverybody(at: now)
   }
 
-  /// Where a peer came from, also when it has gone: it may turn out later what it gave.
-  private func remember(_ number: PeerNumber, _ address: IPAddress) {
-    origins[number] = address
+  private func remember(_ number: PeerNumber, _ origin: Origin) {
+    origins[number] = origin
     origins[number - Self.originLimit] = nil
   }
 
@@ -229,12 +232,6 @@ final class Exchange {
   func releaseAll(of peer: PeerState) {
     for block in peer.askedInOrder { picker.release(block, from: peer.number) }
     picker.forgetSole(peer.number)
-  }
-
-  func ban(_ address: IPAddress, at now: Instant) {
-    guard banned.insert(address).inserted else { return }
-    tell(.banned(address))
-    for peer in inOrder where peer.address.ip == address { close(peer, .badData, at: now) }
   }
 
   // MARK: Time
@@ -265,6 +262,7 @@ final class Exchange {
     giveUpOnDripping(at: now)
     if info == nil { giveUpOnSize(at: now) }
     askEverybody(at: now)
+    helpWithSlow(at: now)
   }
 
   /// Who is asked alone for a piece has a bounded time for all of it: one block a minute would be no silence.

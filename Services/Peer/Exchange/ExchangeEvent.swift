@@ -19,6 +19,8 @@ enum ExchangeEvent: Sendable {
   case chokedUs(SocketAddress), unchokedUs(SocketAddress)
   case wantsOurs(SocketAddress), wantsNothing(SocketAddress)
   case banned(IPAddress)
+  /// Others at its address stay.
+  case bannedAlone(SocketAddress)
   /// A web server gave nothing, and why; it gave bad data, and is asked no more.
   case webSeedFailed(String, String), webSeedRefused(String)
   case infoComplete

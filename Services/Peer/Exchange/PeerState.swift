@@ -74,6 +74,8 @@ final class PeerState {
   var flips = 0
   /// Blocks that it gave and that it was never asked for.
   var unasked = 0
+  /// Pieces that it had a part in and that were right.
+  var goodPieces = 0
   /// The picker had nothing for it, and has changed nothing since.
   var hasNothingSince: Int?
 

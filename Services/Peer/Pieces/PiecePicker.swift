@@ -37,6 +37,8 @@ struct PiecePicker {
   var changes: Int { ownChanges + memory.changes }
   private var ownChanges = 0
   private var suspicions = Suspicions()
+  /// Who is asked no more for a piece, since it gave it badly again and again.
+  private var shunned: [Int: Set<PeerNumber>] = [:]
   /// For pieces that are begun.
   private let memory: PieceMemory.Share
 
@@ -107,12 +109,13 @@ struct PiecePicker {
     _ count: Int, for peer: PeerNumber, having pieces: Bitfield, allowed: Set<Int>? = nil, using random: inout Random
   ) -> [Pick] {
     var picks: [Pick] = []
-    let suspicions = suspicions
+    let (suspicions, shunned) = (suspicions, shunned)
     let gives = { (piece: Int) in
       pieces[piece] && allowed?.contains(piece) ?? true && !suspicions.wasSole(peer, of: piece)
+        && shunned[piece]?.contains(peer) != true
     }
     for piece in open where picks.count < count && pieces[piece] && allowed?.contains(piece) ?? true {
-      guard var download = downloads[piece], download.sole ?? peer == peer else { continue }
+      guard var download = downloads[piece], download.sole ?? peer == peer, !shuns(piece, of: peer) else { continue }
       let reason: PickReason = download.sole == nil ? .begun : .again
       downloads[piece] = nil
       picks += download.ask(count - picks.count, of: peer).map { Pick(block: $0, reason: reason) }
@@ -127,7 +130,10 @@ struct PiecePicker {
     // Where nobody else has a piece that came out bad, who was asked alone for it is asked again.
     if picks.isEmpty, allowed == nil, mayBegin,
       let piece = suspicions.only(
-        of: peer, where: { order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 })
+        of: peer,
+        where: {
+          order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 && shunned[$0]?.contains(peer) != true
+        })
     {
       picks += begin(piece, with: peer, .again, count)
     }
@@ -190,16 +196,18 @@ struct PiecePicker {
     return blocks.map { Pick(block: $0, reason: isAgain ? .again : reason) }
   }
 
-  /// A block that others were asked for already, for a peer that is asked for nothing else: one of those that fewest were asked for.
+  /// A block that others were asked for already, for a peer that is asked for nothing else, where all that is missing was asked for: one
+  /// of those that fewest were asked for.
   mutating func pickAgain<Random: RandomNumberGenerator>(
-    for peer: PeerNumber, having pieces: Bitfield, using random: inout Random
+    for peer: PeerNumber, having pieces: Bitfield, using random: inout Random,
+    where willDo: (Block) -> Bool = { _ in true }
   ) -> Pick? {
-    guard isEndgame else { return nil }
     var least = Int.max
     var found: [(piece: Int, number: Int)] = []
-    for piece in downloads.keys.sorted() where pieces[piece] {
+    for piece in downloads.keys.sorted() where pieces[piece] && !shuns(piece, of: peer) {
       guard let download = downloads[piece], download.sole == nil else { continue }
-      for (number, askers) in download.askedOfOthers(than: peer) where askers <= least {
+      for (number, askers) in download.askedOfOthers(than: peer)
+      where askers <= least && willDo(download.block(number)) {
         if askers < least { found = [] }
         least = askers
         found.append((piece, number))
@@ -209,6 +217,23 @@ struct PiecePicker {
     downloads[piece]?.askToo(number, of: peer)
     return downloads[piece].map { Pick(block: $0.block(number), reason: .endgame) }
   }
+
+  /// Whether a peer gives something that nobody was asked for.
+  /// - Parameter useful: how many pieces it has that are missing here.
+  func hasFree(for peer: PeerNumber, having pieces: Bitfield, useful: Int) -> Bool {
+    let isOpen = open.contains {
+      pieces[$0] && downloads[$0]?.sole ?? peer == peer && !shuns($0, of: peer)
+    }
+    if isOpen { return true }
+    let begun = [downloads.keys, checking.keys].joined().count { pieces[$0] && isMissing($0) }
+    let shunnedHere = shunned.count { piece, peers in order.contains(piece) && pieces[piece] && peers.contains(peer) }
+    return useful > begun + shunnedHere
+  }
+
+  /// It gave the piece badly more than once: of it, others alone are asked for this piece.
+  mutating func shun(_ piece: Int, of peer: PeerNumber) { shunned[piece, default: []].insert(peer) }
+
+  private func shuns(_ piece: Int, of peer: PeerNumber) -> Bool { shunned[piece]?.contains(peer) == true }
 
   // MARK: What comes of it
 
@@ -279,6 +304,7 @@ struct PiecePicker {
     guard let download = checking.removeValue(forKey: piece) else { return [] }
     memory.give(length(of: piece))
     have[piece] = true
+    shunned[piece] = nil
     ownChanges += 1
     return suspicions.convict(by: download)
   }

@@ -360,7 +360,8 @@ import TorrentWire
       case 0:
         let picks = picker.pick(3, for: peer, having: all(picker), using: &random)
         asked += picks.map { (peer, $0.block) }
-        if picks.isEmpty, let pick = picker.pickAgain(for: peer, having: all(picker), using: &random) {
+        if picks.isEmpty, picker.isEndgame, let pick = picker.pickAgain(for: peer, having: all(picker), using: &random)
+        {
           asked.append((peer, pick.block))
         }
       case 1:
