@@ -23,8 +23,7 @@ struct WebSeed: Sendable {
   private var waited = Duration.zero
   private var waitsSince: Instant?
 
-  /// In so long at least so many octets come, or somebody else is asked: about as fast as the slowest peer that is not snubbed, for each
-  /// of its requests.
+  /// In so long at least so many octets come, a kibibyte a second, or somebody else is asked.
   private static let period = Duration.seconds(60)
   private static let least = 65_536
   private static let firstPause = 10

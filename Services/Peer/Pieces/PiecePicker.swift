@@ -122,18 +122,18 @@ struct PiecePicker {
       if download.free == 0 { open.removeAll { $0 == piece } }
       downloads[piece] = download
     }
-    while picks.count < count, mayBegin,
-      let (piece, reason) = next(gives, allowed, unheard: pieces.isFull, using: &random)
+    while picks.count < count,
+      let (piece, reason) = next(gives, allowed, unheard: pieces.isFull, using: &random), makeRoom()
     {
       picks += begin(piece, with: peer, reason, count - picks.count)
     }
     // Where nobody else has a piece that came out bad, who was asked alone for it is asked again.
-    if picks.isEmpty, allowed == nil, mayBegin,
+    if picks.isEmpty, allowed == nil,
       let piece = suspicions.only(
         of: peer,
         where: {
           order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 && shunned[$0]?.contains(peer) != true
-        })
+        }), makeRoom()
     {
       picks += begin(piece, with: peer, .again, count)
     }
@@ -144,9 +144,7 @@ struct PiecePicker {
   mutating func pickWhole<Random: RandomNumberGenerator>(
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
-    if mayBegin,
-      let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random)
-    {
+    if let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random), makeRoom() {
       _ = begin(piece, with: peer, reason, .max)
       return (piece, reason)
     }
@@ -157,8 +155,24 @@ struct PiecePicker {
     return (piece, .begun)
   }
 
-  /// Whether there is room for one piece more; the last one takes no more than the others.
-  private var mayBegin: Bool { memory.mayTake(pieceLength) }
+  /// Whether there is room for one piece more, the last one being no longer than the others. Where there is none, one that is begun and
+  /// that nobody is at work on makes it, lest those keep all that others would give now: what came of it has to come again.
+  private mutating func makeRoom() -> Bool {
+    if memory.mayTake(pieceLength) { return true }
+    let idle = open.filter { downloads[$0]?.isIdle == true }
+    guard let least = idle.max(by: { downloads[$0]?.missing ?? 0 < downloads[$1]?.missing ?? 0 }) else { return false }
+    drop(least)
+    return memory.mayTake(pieceLength)
+  }
+
+  /// Nothing of it is kept.
+  private mutating func drop(_ piece: Int) {
+    downloads[piece] = nil
+    memory.give(length(of: piece))
+    open.removeAll { $0 == piece }
+    if isMissing(piece) { order.insert(piece) }
+    ownChanges += 1
+  }
 
   /// All that is missing was asked for.
   var isEndgame: Bool { open.isEmpty && order.reachable == 0 && !downloads.isEmpty }
@@ -264,11 +278,7 @@ struct PiecePicker {
   mutating func forgetSole(of piece: Int) {
     guard downloads[piece]?.sole != nil else { return }
     // What it has given so far may be bad: from whoever comes next, all of it.
-    downloads[piece] = nil
-    memory.give(length(of: piece))
-    open.removeAll { $0 == piece }
-    if isMissing(piece) { order.insert(piece) }
-    ownChanges += 1
+    drop(piece)
   }
 
   /// Who was asked alone for a piece may be so again.

@@ -221,6 +221,7 @@ extension Torrent {
         let files = TorrentFiles(info: info, folder: around.folder, openFiles: around.openFiles)
         try torrent.found(info, files)
         await torrent.save()
+        try await torrent.demandPresence(of: files, in: info, until: flag)
         guard let have = try await torrent.look(at: files, of: info, until: flag) else { return }
         torrent.install(info, have)
       } catch {

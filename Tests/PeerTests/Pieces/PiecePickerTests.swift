@@ -156,6 +156,26 @@ import TorrentWire
     #expect(!picker.isEndgame)
   }
 
+  /// Whoever begins much and goes would else keep the torrent from what others give.
+  @Test mutating func whatNobodyIsAtWorkOnMakesRoom() throws {
+    var picker = PiecePicker(
+      pieceCount: 4, pieceLength: Self.pieceLength, length: Int64(4 * Self.pieceLength),
+      memory: PieceMemory(limit: 2 * Self.pieceLength))
+    let (first, second) = (some([0, 1], of: 4), some([2, 3], of: 4))
+    picker.add(first)
+    picker.add(second)
+    let picks = picker.pick(4, for: 1, having: first, using: &random)
+    #expect(picks.count == 4)
+    #expect(picker.pick(4, for: 2, having: second, using: &random).isEmpty)
+    // Half of one piece comes, and then nothing more.
+    _ = picker.receive(picks[0].block, content(picks[0].block), from: 1)
+    for pick in picks[1...] { picker.release(pick.block, from: 1) }
+    #expect(picker.pick(2, for: 2, having: second, using: &random).count == 2)
+    // The one of which more is here stays.
+    #expect(picker.downloads.keys.contains(picks[0].block.piece) && picker.downloads.count == 2)
+    #expect(picker.progress(of: picks[0].block.piece) == Block.size)
+  }
+
   @Test mutating func torrentsShareTheMemory() throws {
     let memory = PieceMemory(limit: 8 * Self.pieceLength)
     func another() -> PiecePicker {
