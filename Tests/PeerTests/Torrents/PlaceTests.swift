@@ -140,6 +140,23 @@ import Testing
     #expect(world.folder.read("film.bin") == Self.foreign)
   }
 
+  /// Of a magnet link it is not known before where its files belong (BEP 9).
+  @Test func norWhenAMagnetLinkComesToBeKnown() async throws {
+    let (seeder, leecher) = (try await PeerWorld(), try await PeerWorld())
+    let place = try await seeder.share()
+    let magnet = try #require(try await seeder.ask("GET", place).text("magnet"))
+    try leecher.folder.write(Self.foreign, to: "film.bin")
+    #expect(try await leecher.ask("POST", "/v1/torrents", #"{"magnet":"\#(magnet)"}"#).status == 201)
+    try await leecher.call(seeder, for: place)
+    try await leecher.wait(place, "failed")
+    #expect(leecher.folder.read("film.bin") == Self.foreign)
+    _ = try await leecher.pause(place, false)
+    try await leecher.wait(place, "downloading")
+    try await leecher.call(seeder, for: place)
+    try await leecher.wait(place, "seeding")
+    #expect(leecher.folder.read("film.bin") == PeerWorld.content)
+  }
+
   @Test func aPartOfTheTorrentIsTakenForIt() async throws {
     let world = try await PeerWorld()
     // Its first piece is spoilt.
