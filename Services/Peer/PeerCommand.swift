@@ -78,6 +78,7 @@ import TorrentWire
     let kept = try await service.pool.run { try store.loadLimits() }
     var limits = PeerLimits()
     limits.uploadSlots = uploadSlots
+    limits.fit(descriptors: DescriptorLimit.raise())
     let loop = service.loop
     let door = Door(limits: limits, metrics: service.metrics, on: loop)
     let listening = try bittorrent.map { try door.listen(on: $0) }
@@ -92,7 +93,8 @@ import TorrentWire
         http: HTTPTrackerClient(service.client, from: source),
         udp: UDPTrackerClient(on: loop, from: source, resolver: resolver, chance: service.chance)),
       clock: service.clock, chance: service.chance, log: service.log, events: events, store: store, limits: limits,
-      cache: ChunkCache(octets: limits.uploadCache),
+      cache: ChunkCache(octets: limits.uploadCache), openFiles: OpenFiles(limit: limits.openFiles),
+      pieceMemory: PieceMemory(limit: limits.pieceMemory),
       peerID: try Self.peerID(using: &chance), key: (0..<4).map { _ in UInt8.random(in: 0...255, using: &chance) },
       source: source, listening: listening,
       upload: RateLimiter(rate: Self.bound(uploadLimit, kept?.upload), on: loop),

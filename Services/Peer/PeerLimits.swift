@@ -6,6 +6,8 @@ struct PeerLimits: Sendable {
   var connectionsPerAddress = 20
   /// Connections of a torrent.
   var connectionsPerTorrent = 50
+  /// Who has neither given nor taken for so long, and neither side wants anything, makes room where all places are taken.
+  var idleTime = Duration.seconds(180)
   /// Peers that are called at a time, for each torrent.
   var calls = 8
   /// Likewise of all torrents together.
@@ -22,10 +24,22 @@ struct PeerLimits: Sendable {
   var words = 524_288
   /// Octets of pieces that are held in memory for whoever asks for them next, of all torrents.
   var uploadCache = 33_554_432
+  /// Octets of pieces that are begun, of all torrents; each may have one piece all the same.
+  var pieceMemory = 104_857_600
+  /// Files of all torrents that are open at a time.
+  var openFiles = 256
   /// Decisions of a torrent that are remembered.
   var decisions = 2000
   /// Octets of a .torrent file, as it is uploaded or fetched.
   static let metainfo = 16_777_216
   /// Octets of a file that is uploaded to be shared.
   static let file: Int64 = 1 << 40
+
+  /// Of so many descriptors as the process may have, files get a quarter and connections with other peers half: the rest is for REST,
+  /// trackers, web seeds, checks and the database.
+  mutating func fit(descriptors: Int) {
+    guard descriptors > 0 else { return }
+    openFiles = min(max(8, descriptors / 4), 512)
+    connections = min(connections, max(8, descriptors / 2))
+  }
 }

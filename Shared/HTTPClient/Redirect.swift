@@ -9,7 +9,7 @@ extension ClientRequest {
 
   /// The request to send next; nil where the answer leads nowhere, or where the request's method doesn't follow.
   /// - Throws: `.brokenResponse` where it leads to what is no web address.
-  func following(_ head: ClientResponseHead) throws(HTTPClientError) -> ClientRequest? {
+  public func following(_ head: ClientResponseHead) throws(HTTPClientError) -> ClientRequest? {
     guard [301, 302, 303, 307, 308].contains(head.status), method == "GET" || method == "HEAD",
       let reference = head.header("location")
     else { return nil }

@@ -269,6 +269,10 @@ def test_a_web_seed_is_enough(net, ours, tmp_path):
         leecher = ours(1)
         info_hash = leecher.add(libtorrent.bencode(made.generate()))
         leecher.wait(info_hash)
+        seeds = leecher.ask("GET", f"/v1/torrents/{info_hash}/web-seeds")["items"]
+        assert [(seed["url"], seed["state"], seed["failures"]) for seed in seeds] == [(url + "/", "waiting", 0)]
+        finished = [decision for decision in leecher.decisions(info_hash) if decision["event"] == "piece.finished"]
+        assert finished and all(decision["web_seeds"] == [url + "/"] for decision in finished), finished
     for path in original.rglob("*.*"):
         assert digest(leecher.folder / path.relative_to(original.parent)) == digest(path)
 

@@ -109,6 +109,10 @@ extension PeerAPI {
     await torrent.add(peer: address)
     return .empty(202)
   }
+
+  func listWebSeeds(_ request: Request) async throws -> Response {
+    try .encode(Page(items: try await torrent(request).webSeedStates.map { WebSeedView($0, at: .current) }))
+  }
 }
 
 private struct FileChange: KnownBody {
@@ -188,5 +192,31 @@ private struct PeerView: Encodable {
     (downloadRate, uploadRate) = peer.rates
     (downloaded, uploaded) = peer.totals
     (requestsOut, requestsIn) = (peer.asked, peer.wishes)
+  }
+}
+
+private struct WebSeedView: Encodable {
+  var url: String
+  var state: String
+  /// What it is asked for.
+  var piece: Int?
+  var downloadRate: Int
+  var downloaded: UInt64
+  var failures: Int
+  var error: String?
+  /// Seconds until it is asked again.
+  var retryAfter: Int?
+
+  init(_ seed: WebSeed, at now: Instant) {
+    var meter = seed.received
+    (url, failures) = (seed.url, seed.failures)
+    (downloadRate, downloaded) = (Int(meter.rate(at: now)), meter.total)
+    error = seed.error?.bounded
+    switch seed.state {
+    case .waiting: state = "waiting"
+    case .fetching(let piece): (state, self.piece) = ("fetching", piece)
+    case .resting(let end): (state, retryAfter) = ("resting", Int(max(.zero, end.since(now)) / .seconds(1)))
+    case .refused: state = "refused"
+    }
   }
 }

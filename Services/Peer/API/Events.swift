@@ -45,6 +45,9 @@ struct DecisionView: Encodable {
   var error: String?
   var peer: String?
   var peers: [String]?
+  /// URLs.
+  var webSeed: String?
+  var webSeeds: [String]?
   var piece: Int?
   var outgoing: Bool?
   var reason: String?
@@ -77,10 +80,14 @@ struct DecisionView: Encodable {
     case .begun(let piece, let address, let why):
       (self.event, self.piece, peer, reason) = ("piece.begun", piece, "\(address)", why.name)
       if case .rarest(let peers, let equals) = why { (availability, self.equals) = (peers, equals) }
+    case .fetching(let piece, let url, let why):
+      (self.event, self.piece, webSeed, reason) = ("piece.begun", piece, url, why.name)
+      if case .rarest(let peers, let equals) = why { (availability, self.equals) = (peers, equals) }
+    case .webSeedFailed(let url, let why): (self.event, webSeed, reason) = ("web_seed.failed", url, why)
+    case .webSeedRefused(let url): (self.event, webSeed, reason) = ("web_seed.refused", url, "gave bad data")
     case .endgame(let missing): (self.event, self.missing) = ("endgame", missing)
-    case .finished(let piece, let from):
-      (self.event, self.piece, peers) = ("piece.finished", piece, from.map { "\($0)" })
-    case .refused(let piece, let from): (self.event, self.piece, peers) = ("piece.refused", piece, from.map { "\($0)" })
+    case .finished(let piece, let from): (self.event, self.piece) = ("piece.finished", piece); name(from)
+    case .refused(let piece, let from): (self.event, self.piece) = ("piece.refused", piece); name(from)
     case .unchoked(let address, let why): (self.event, peer) = ("peer.unchoked", "\(address)"); explain(why)
     case .choked(let address, let why): (self.event, peer) = ("peer.choked", "\(address)"); explain(why)
     case .chokedUs(let address): (self.event, peer) = ("peer.chokes_us", "\(address)")
@@ -88,9 +95,15 @@ struct DecisionView: Encodable {
     case .wantsOurs(let address): (self.event, peer) = ("peer.interested", "\(address)")
     case .wantsNothing(let address): (self.event, peer) = ("peer.not_interested", "\(address)")
     case .banned(let address): (self.event, peer, reason) = ("peer.banned", "\(address)", "gave bad data")
+    case .bannedAlone(let address): (self.event, peer, reason) = ("peer.banned", "\(address)", "gave bad data")
     case .infoComplete: self.event = "torrent.info"
     case .completed: self.event = "torrent.completed"
     }
+  }
+
+  private mutating func name(_ givers: Givers) {
+    peers = givers.peers.map { "\($0)" }
+    webSeeds = givers.webSeeds.isEmpty ? nil : givers.webSeeds
   }
 
   private mutating func explain(_ why: Choker.Reason) {

@@ -23,20 +23,12 @@ extension PeerAPI {
       throw Problem.invalid(field: "web_seeds", "may have \(Metainfo.urlLimit) URLs")
     }
     for (number, url) in urls.enumerated() {
-      guard Self.isWeb(url) else {
-        throw Problem.invalid(field: "web_seeds[\(number)]", Self.webWords)
+      guard WebAddress.isUsable(url) else {
+        throw Problem.invalid(field: "web_seeds[\(number)]", WebAddress.words)
       }
     }
     return urls
   }
-
-  static func isWeb(_ url: String) -> Bool {
-    (url.hasPrefix("http://") || url.hasPrefix("https://")) && url.utf8.count <= 2000
-      && url.utf8.allSatisfy { $0 > 0x20 && $0 != 0x7F }
-  }
-
-  static let webWords =
-    "must begin with http:// or https:// and have at most 2000 octets, without spaces and control characters"
 
   /// Hashing takes as long as reading: the answer is a job.
   func make(_ path: String, _ body: NewTorrent) async throws -> Response {
@@ -78,6 +70,8 @@ extension PeerAPI {
           var record = TorrentRecord(hash: hash, addedAt: around.clock.now.seconds)
           record.info = info
           record.name = builder.name
+          // It is made of what lies there.
+          record.isBegun = true
           return (record, try record.readInfo())
         }
         var record = made

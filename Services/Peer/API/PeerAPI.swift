@@ -34,6 +34,7 @@ struct PeerAPI: Sendable {
     admin.on(.put, "/v1/torrents/{info_hash}/trackers", putTrackers)
     admin.on(.post, "/v1/torrents/{info_hash}/trackers", addTrackers)
     admin.on(.delete, "/v1/torrents/{info_hash}/trackers", deleteTracker, query: ["url"])
+    admin.on(.get, "/v1/torrents/{info_hash}/web-seeds", listWebSeeds)
     admin.on(.post, "/v1/torrents/{info_hash}/announce", announce)
 
     admin.on(.get, "/v1/files", listStoredFiles, query: ["limit", "cursor"])

@@ -126,10 +126,10 @@ extension PeerAPI {
   }
 
   private func fetch(_ url: String) async throws -> New {
-    guard Self.isWeb(url) else { throw Problem.invalid(field: "url", Self.webWords) }
+    guard WebAddress.isUsable(url) else { throw Problem.invalid(field: "url", WebAddress.words) }
     var request = ClientRequest(url)
     request.bodyLimit = PeerLimits.metainfo
-    request.redirects = 5
+    request.redirects = WebAddress.redirectLimit
     let response: ClientResponse
     do throws(HTTPClientError) {
       response = try await around.client.send(request)

@@ -17,20 +17,19 @@ struct Unsynchronized {
 ///
 /// The torrent's names come from strangers, and others may put symbolic links into the folder: nothing outside of it is read or written.
 final class TorrentFiles: Sendable {
-  /// How many files of a torrent are open at a time.
-  static let openLimit = 64
-
   let info: TorrentInfo
   /// The download folder, which is there already: where its disk is not mounted, nothing else shall be filled.
   let folder: String
-  let openFiles = OpenFiles(limit: openLimit)
+  let openFiles: OpenFiles.Share
   /// What would not outlast a power cut yet.
   let unsynchronized = Lock(Unsynchronized())
   /// The SHA-1 of so many octets of zero.
   let hashesOfZeros = Lock([Int: [UInt8]]())
 
-  init(info: TorrentInfo, folder: String) {
+  /// - Parameter openFiles: of all torrents.
+  init(info: TorrentInfo, folder: String, openFiles: OpenFiles) {
     (self.info, self.folder) = (info, folder)
+    self.openFiles = openFiles.share()
   }
 
   /// A file's folders and name, below the download folder.
@@ -62,6 +61,19 @@ final class TorrentFiles: Sendable {
     guard let held = openFiles.file(index, forWriting: false) else { return true }
     let (one, other) = (try present.status(), try held.status())
     return one.st_dev == other.st_dev && one.st_ino == other.st_ino
+  }
+
+  /// Whether a file has its name.
+  func isPresent(_ index: Int) throws(DiskError) -> Bool { try Folder(self.folder).file(path(of: index)) != nil }
+
+  /// Whether something was written into a file that has its name: room that was only taken is not.
+  ///
+  /// - Throws: `DiskError`: `tooLong` where it is not the torrent's.
+  func hasOctets(_ index: Int) throws(DiskError) -> Bool {
+    guard let present = try Folder(self.folder).file(path(of: index)) else { return false }
+    _ = try isShort(present, index)
+    let length = try present.length()
+    return length > 0 ? try !present.isHole(0, length) : false
   }
 
   /// What tells whether somebody touched a file since: its length and when it was written last.

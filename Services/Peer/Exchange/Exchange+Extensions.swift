@@ -116,6 +116,7 @@ extension Exchange {
         peer.metadataGiven * MetadataMessage.pieceSize < Self.metadataFactor * octets.count
       {
         peer.metadataGiven += 1
+        peer.lastOfUseAt = now
         let content = octets.dropFirst(start).prefix(MetadataMessage.pieceSize)
         answer = .data(piece: part, totalSize: octets.count, content: Array(content))
       } else {
@@ -126,7 +127,7 @@ extension Exchange {
       guard peer.metadataAsked.remove(part) != nil else { return }
       metadata.release([part])
       guard metadata.fits(part, content, totalSize: size) else { return noMetadata(of: peer) }
-      peer.metadataAskedAt = now
+      (peer.metadataAskedAt, peer.lastOfUseAt) = (now, now)
       if let whole = metadata.receive(part, content, totalSize: size, from: peer.number) {
         actions.append(.checkMetadata(whole))
       }
@@ -141,7 +142,7 @@ extension Exchange {
   func metadataIsBad(at now: Instant) {
     let liar = metadata.refuse()
     for peer in peers.values { peer.metadataAsked = [] }
-    if let liar, let address = origins[liar] { ban(address, at: now) }
+    if let liar, let origin = origins[liar] { ban(origin, at: now) }
     for peer in inOrder { askForMetadata(of: peer, at: now) }
   }
 
@@ -150,7 +151,8 @@ extension Exchange {
     self.info = info
     settings.isPrivate = info.isPrivate
     picker = PiecePicker(
-      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted)
+      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted,
+      memory: memory)
     metadata.forget()
     for peer in inOrder {
       peer.metadataAsked = []

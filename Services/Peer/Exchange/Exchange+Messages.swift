@@ -107,6 +107,7 @@ extension Exchange {
   private func interest(_ peer: PeerState, _ isInterested: Bool, at now: Instant) {
     guard peer.wantsOurs != isInterested, flips(peer, at: now) else { return }
     peer.wantsOurs = isInterested
+    peer.lastOfUseAt = now
     tell(isInterested ? .wantsOurs(peer.address) : .wantsNothing(peer.address))
     fillsPlaces = true
   }
@@ -143,6 +144,7 @@ extension Exchange {
     let isWanted = peer.useful > 0
     if isWanted != peer.isWanted {
       peer.isWanted = isWanted
+      peer.lastOfUseAt = now
       say(isWanted ? .interested : .notInterested, to: peer, at: now)
     }
     if peer.isSeeder, isComplete { close(peer, .bothSeed, at: now) }
@@ -179,7 +181,7 @@ extension Exchange {
     guard let peer = peers[number], let block = peer.wishes.first else { return nil }
     peer.wishes.removeFirst()
     peer.sent.add(block.length, at: now)
-    peer.lastSpokenAt = now
+    (peer.lastSpokenAt, peer.lastOfUseAt) = (now, now)
     uploaded += UInt64(block.length)
     return block
   }

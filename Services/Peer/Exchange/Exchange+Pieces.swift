@@ -7,7 +7,7 @@ extension Exchange {
   func askEverybody(but spared: Set<PeerNumber> = [], at now: Instant) {
     guard info != nil, !picker.isComplete else { return }
     for peer in inOrder where !spared.contains(peer.number) { ask(peer, at: now) }
-    for seed in webSeeds.sorted() where !restingSeeds.contains(seed) { askWebSeed(seed) }
+    askWebSeeds(at: now)
   }
 
   /// Keeps the peer busy: as many requests are on their way as its link holds.
@@ -28,9 +28,17 @@ extension Exchange {
       if !peer.chokesUs { peer.hasNothingSince = picks.isEmpty ? picker.changes : nil }
     }
     // Who has nothing to do helps with what others are slow to give.
-    if picks.isEmpty, peer.asked.isEmpty, !peer.chokesUs {
+    if picks.isEmpty, peer.asked.isEmpty, !peer.chokesUs, picker.isEndgame {
       picks = picker.pickAgain(for: peer.number, having: peer.pieces, using: &random).map { [$0] } ?? []
     }
+    request(picks, of: peer, at: now)
+    if picks.last?.reason == .endgame, !hasToldEndgame {
+      hasToldEndgame = true
+      tell(.endgame(missing: picker.wanted.held - picker.have.held))
+    }
+  }
+
+  private func request(_ picks: [PiecePicker.Pick], of peer: PeerState, at now: Instant) {
     var last = -1
     for pick in picks {
       peer.asked[pick.block] = now
@@ -40,11 +48,34 @@ extension Exchange {
       }
       last = pick.block.piece
     }
-    if picks.last?.reason == .endgame, !hasToldEndgame {
-      hasToldEndgame = true
-      tell(.endgame(missing: picker.wanted.held - picker.have.held))
+  }
+
+  /// What only those have who choke keeps nobody from helping. But as long as it is not the endgame, that is with what is slow to come
+  /// alone: to ask for all of it twice would bring most of it twice.
+  func helpWithSlow(at now: Instant) {
+    guard info != nil, !picker.isEndgame, !picker.downloads.isEmpty else { return }
+    let givers = inOrder.filter { !$0.chokesUs && !$0.isSnubbed && $0.useful > 0 }
+    guard givers.contains(where: { $0.asked.isEmpty }),
+      !givers.contains(where: { picker.hasFree(for: $0.number, having: $0.pieces, useful: $0.useful) })
+    else { return }
+    let slow = Set(inOrder.flatMap { peer in peer.asked.filter { now.since($0.value) > Self.slowTime }.keys })
+    guard !slow.isEmpty else { return }
+    for peer in givers where peer.asked.isEmpty {
+      var picks: [PiecePicker.Pick] = []
+      while picks.count < Self.helpBlocks,
+        let pick = picker.pickAgain(
+          for: peer.number, having: peer.pieces, using: &random, where: { slow.contains($0) })
+      {
+        picks.append(pick)
+      }
+      request(picks, of: peer, at: now)
     }
   }
+
+  /// Twice as long as what a peer is asked for at a time takes at most.
+  private static let slowTime = Duration.seconds(10)
+  /// Blocks that somebody helps with at a time.
+  private static let helpBlocks = 4
 
   func gives(_ block: Block, _ content: [UInt8], _ peer: PeerState, at now: Instant) {
     // What was asked for before a choke, or before others were asked instead, is of use all the same. What never was is not
@@ -58,7 +89,7 @@ extension Exchange {
       return
     }
     peer.received.add(content.count, at: now)
-    peer.lastBlockAt = now
+    (peer.lastBlockAt, peer.lastOfUseAt) = (now, now)
     peer.isSnubbed = false
     if let askedAt { peer.pipeline.blockCame(after: now.since(askedAt)) }
     downloaded += UInt64(content.count)
@@ -74,7 +105,7 @@ extension Exchange {
 
   private static let unaskedLimit = 64
 
-  private func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
+  func cancel(_ block: Block, _ others: [PeerNumber], at now: Instant) {
     for other in others.compactMap({ peers[$0] }) where other.asked[block] != nil {
       // With the Fast extension the answer is a reject or the block itself: it is awaited (BEP 6).
       if !other.knowsFast { other.forget(block) }
@@ -93,20 +124,23 @@ extension Exchange {
   /// What came of a piece that was to be stored.
   func checked(_ piece: Int, _ check: Check, at now: Instant) {
     let givers = picker.givers(of: piece)
-    let addresses = givers.compactMap { peers[$0]?.address }.sorted { "\($0)" < "\($1)" }
+    let names = Givers(
+      peers: givers.compactMap { peers[$0]?.address }.sorted { "\($0)" < "\($1)" },
+      webSeeds: givers.compactMap { webSeeds[$0]?.url }.sorted())
     switch check {
     case .unwritten: picker.giveUp(piece)
     case .bad:
       wasted += UInt64(picker.length(of: piece))
-      tell(.refused(piece: piece, from: addresses))
-      if let culprit = picker.refuse(piece) { blame(culprit, at: now) }
+      tell(.refused(piece: piece, from: names))
+      if let culprit = picker.refuse(piece) { blame(culprit, for: piece, at: now) }
       askEverybody(at: now)
     case .good:
       // It may have become unwanted on its way.
       let wasMissing = picker.isMissing(piece)
       let culprits = picker.accept(piece)
-      tell(.finished(piece: piece, from: addresses))
-      for culprit in culprits { blame(culprit, at: now) }
+      for giver in givers { peers[giver]?.goodPieces += 1 }
+      tell(.finished(piece: piece, from: names))
+      for culprit in culprits { blame(culprit, for: piece, at: now) }
       for peer in inOrder {
         // It is no news to those that have it, but that there is nothing more to send here may be.
         say(.have(piece: piece), to: peer, at: now)
@@ -116,12 +150,6 @@ extension Exchange {
       }
       if wasMissing, picker.isComplete { complete(at: now) }
     }
-  }
-
-  private func blame(_ culprit: PeerNumber, at now: Instant) {
-    if webSeeds.remove(culprit) != nil { return }
-    // It may have gone before it was seen what it gave.
-    if let address = origins[culprit] { ban(address, at: now) }
   }
 
   private func complete(at now: Instant) {
@@ -136,59 +164,6 @@ extension Exchange {
       peer.useful = useful(peer.pieces)
       weigh(peer, at: now)
     }
-    askEverybody(at: now)
-  }
-
-  // MARK: Web servers (BEP 19)
-
-  /// A server that has all of the torrent.
-  func joinWebSeed() -> PeerNumber {
-    // Below all connections'.
-    let number = -1 - webSeedCount
-    webSeedCount += 1
-    webSeeds.insert(number)
-    askWebSeed(number)
-    return number
-  }
-
-  func leaveWebSeed(_ seed: PeerNumber) {
-    webSeeds.remove(seed)
-    restingSeeds.remove(seed)
-  }
-
-  func askWebSeed(_ seed: PeerNumber) {
-    restingSeeds.remove(seed)
-    guard info != nil, webSeeds.contains(seed), !busySeeds.contains(seed),
-      let pick = picker.pickWhole(for: seed, using: &random)
-    else { return }
-    busySeeds.insert(seed)
-    actions.append(.fetch(seed, piece: pick.piece))
-  }
-
-  /// What came of a piece that was to be fetched; nil where nothing did, and then the server rests until `askWebSeed`. So it does
-  /// where as many octets came as the piece does not have.
-  func fetched(_ piece: Int, _ content: [UInt8]?, from seed: PeerNumber, at now: Instant) {
-    busySeeds.remove(seed)
-    let content = content?.count == picker.length(of: piece) ? content : nil
-    var download = PieceDownload(piece: piece, length: picker.length(of: piece))
-    for block in download.ask(.max, of: seed) {
-      guard let content else {
-        picker.release(block, from: seed)
-        continue
-      }
-      let octets = Array(content[block.offset..<block.offset + block.length])
-      downloaded += UInt64(octets.count)
-      switch picker.receive(block, octets, from: seed) {
-      case .unwanted: wasted += UInt64(octets.count)
-      case .kept(let others): cancel(block, others, at: now)
-      case .complete(let others):
-        cancel(block, others, at: now)
-        actions.append(.store(piece: piece, picker.blocks(of: piece)))
-      }
-    }
-    guard content == nil else { return askWebSeed(seed) }
-    if webSeeds.contains(seed) { restingSeeds.insert(seed) }
-    picker.forgetSole(seed)
     askEverybody(at: now)
   }
 }

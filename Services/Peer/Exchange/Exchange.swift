@@ -16,6 +16,8 @@ final class Exchange {
     /// Where connections are taken.
     var listenPort: UInt16 = 0
     var client = "utopia-peer"
+    /// Who is of no use for so long makes room for others.
+    var idleTime = PeerLimits().idleTime
   }
 
   let infoHash: InfoHash
@@ -24,21 +26,22 @@ final class Exchange {
   /// Nil until it has come from a peer (BEP 9).
   var info: TorrentInfo?
   var picker: PiecePicker
+  let memory: PieceMemory
   var choker: Choker
   var peers: [PeerNumber: PeerState] = [:]
   /// The peers in the order in which they came, so that the same events make the same result.
   private(set) var inOrder: [PeerState] = []
-  /// Web servers that are asked, and those of them that are at work.
-  var webSeeds: Set<PeerNumber> = []
-  var busySeeds: Set<PeerNumber> = []
-  /// Those that gave nothing the last time.
-  var restingSeeds: Set<PeerNumber> = []
-  var webSeedCount = 0
+  /// Web servers that have the torrent's files.
+  var webSeeds: [PeerNumber: WebSeed] = [:]
   var banned: Set<IPAddress> = []
+  /// Some of an address.
+  var bannedAlone: [IPAddress: Set<PeerID>] = [:]
+  /// The piece that an address spoilt of which nobody else had it, and how often.
+  var spoilt: [IPAddress: (piece: Int, times: Int)] = [:]
   var metadata = MetadataAssembly()
   var actions: [ExchangeAction] = []
   var random: Chance
-  private(set) var origins: [PeerNumber: IPAddress] = [:]
+  private(set) var origins: [PeerNumber: Origin] = [:]
   /// Since when each piece that came out bad is asked of one peer alone, and since when the info dictionary of one size is.
   private var solesSince: [Int: Instant] = [:]
   var metadataSince: Instant?
@@ -60,11 +63,15 @@ final class Exchange {
   static let speakTime = Duration.seconds(90)
   static let silenceTime = Duration.seconds(180)
 
-  /// - Parameter lastNumber: the peers have greater ones.
+  /// - Parameters:
+  ///   - memory: for pieces that are begun, of all torrents.
+  ///   - lastNumber: the peers have greater ones.
   init(
     infoHash: InfoHash, info: TorrentInfo?, have: Bitfield? = nil, wanted: Bitfield? = nil, peerID: PeerID,
-    settings: Settings, random: Chance, after lastNumber: PeerNumber = 0, at now: Instant
+    settings: Settings, random: Chance, memory: PieceMemory = PieceMemory(limit: PeerLimits().pieceMemory),
+    after lastNumber: PeerNumber = 0, at now: Instant
   ) {
+    self.memory = memory
     self.lastNumber = lastNumber
     self.infoHash = infoHash
     self.peerID = peerID
@@ -80,7 +87,8 @@ final class Exchange {
     self.info = info
     settings.isPrivate = info.isPrivate
     picker = PiecePicker(
-      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted)
+      pieceCount: info.pieceCount, pieceLength: info.pieceLength, length: info.length, have: have, wanted: wanted,
+      memory: memory)
   }
 
   var isComplete: Bool { info != nil && picker.isComplete }
@@ -143,7 +151,7 @@ final class Exchange {
     _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, at now: Instant
   ) -> Result<PeerNumber, PeerRefusal> {
     if handshake.peerID == peerID { return .failure(.init(end: .ourselves)) }
-    if banned.contains(address.ip) { return .failure(.init(end: .badData)) }
+    if isBanned(address, handshake.peerID) { return .failure(.init(end: .badData)) }
     if let other = peers.values.first(where: { $0.id == handshake.peerID && $0.address.ip == address.ip }) {
       // Both have called: both sides keep the call of the one with the greater id.
       let keepsNew = isOutgoing != other.isOutgoing && isOutgoing == (handshake.peerID < peerID)
@@ -157,7 +165,7 @@ final class Exchange {
     peers[number] = peer
     inOrder.append(peer)
     choker.add(number, using: &random)
-    remember(number, address.ip)
+    remember(number, Origin(address: address, id: handshake.peerID))
     tell(.connected(address, isOutgoing: isOutgoing))
     greet(peer, at: now)
     return .success(number)
@@ -214,9 +222,8 @@ final class Exchange {
     askEverybody(at: now)
   }
 
-  /// Where a peer came from, also when it has gone: it may turn out later what it gave.
-  private func remember(_ number: PeerNumber, _ address: IPAddress) {
-    origins[number] = address
+  private func remember(_ number: PeerNumber, _ origin: Origin) {
+    origins[number] = origin
     origins[number - Self.originLimit] = nil
   }
 
@@ -225,12 +232,6 @@ final class Exchange {
   func releaseAll(of peer: PeerState) {
     for block in peer.askedInOrder { picker.release(block, from: peer.number) }
     picker.forgetSole(peer.number)
-  }
-
-  func ban(_ address: IPAddress, at now: Instant) {
-    guard banned.insert(address).inserted else { return }
-    tell(.banned(address))
-    for peer in inOrder where peer.address.ip == address { close(peer, .badData, at: now) }
   }
 
   // MARK: Time
@@ -258,8 +259,10 @@ final class Exchange {
       rechoke(isNewTurn: isNewTurn, at: now)
     }
     giveUpOnSoles(at: now)
+    giveUpOnDripping(at: now)
     if info == nil { giveUpOnSize(at: now) }
     askEverybody(at: now)
+    helpWithSlow(at: now)
   }
 
   /// Who is asked alone for a piece has a bounded time for all of it: one block a minute would be no silence.

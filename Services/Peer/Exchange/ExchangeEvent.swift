@@ -9,16 +9,29 @@ enum ExchangeEvent: Sendable {
   case begun(piece: Int, SocketAddress, PickReason)
   /// All that is missing was asked for.
   case endgame(missing: Int)
-  case finished(piece: Int, from: [SocketAddress])
-  case refused(piece: Int, from: [SocketAddress])
+  /// The same of a web server, by its URL.
+  case fetching(piece: Int, String, PickReason)
+  case finished(piece: Int, from: Givers)
+  case refused(piece: Int, from: Givers)
   case unchoked(SocketAddress, Choker.Reason)
   case choked(SocketAddress, Choker.Reason)
   /// What the peer does with us.
   case chokedUs(SocketAddress), unchokedUs(SocketAddress)
   case wantsOurs(SocketAddress), wantsNothing(SocketAddress)
   case banned(IPAddress)
+  /// Others at its address stay.
+  case bannedAlone(SocketAddress)
+  /// A web server gave nothing, and why; it gave bad data, and is asked no more.
+  case webSeedFailed(String, String), webSeedRefused(String)
   case infoComplete
   case completed
+}
+
+/// Who gave a piece.
+struct Givers: Sendable {
+  var peers: [SocketAddress] = []
+  /// By their URLs.
+  var webSeeds: [String] = []
 }
 
 /// Why a connection ends.
@@ -28,6 +41,8 @@ enum PeerEnd: Equatable, Sendable {
   case outOfTurn(String)
   case silent
   case bothSeed
+  /// It serves nobody, and others want its place.
+  case idle
   case badData
   case twice
   case ourselves
@@ -42,6 +57,7 @@ extension PeerEnd {
     case .outOfTurn(let what): "\(what) out of turn"
     case .silent: "silent too long"
     case .bothSeed: "both have all"
+    case .idle: "of no use to either side, and others want its place"
     case .badData: "gave bad data"
     case .twice: "connected already"
     case .ourselves: "this peer itself"
@@ -57,8 +73,10 @@ enum ExchangeAction: Sendable {
   case serve(PeerNumber)
   /// To be checked and written; `checked` is waited for.
   case store(piece: Int, [[UInt8]])
-  /// To be got from a web server, whole; `fetched` is waited for.
+  /// To be got from a web server, whole; `fetched` is waited for, or `fetchFailed`.
   case fetch(PeerNumber, piece: Int)
+  /// Nobody waits for that any more.
+  case abandon(PeerNumber)
   case close(PeerNumber, PeerEnd)
   /// Peers of the torrent that others know.
   case met([SocketAddress])

@@ -46,6 +46,8 @@ final class PeerState {
   var received: RateMeter
   var sent: RateMeter
   var lastBlockAt: Instant
+  /// When either side gave something last, or one began or ceased to want something.
+  var lastOfUseAt: Instant
   var lastHeardAt: Instant
   var lastSpokenAt: Instant
   var pipeline = Pipeline()
@@ -72,6 +74,8 @@ final class PeerState {
   var flips = 0
   /// Blocks that it gave and that it was never asked for.
   var unasked = 0
+  /// Pieces that it had a part in and that were right.
+  var goodPieces = 0
   /// The picker had nothing for it, and has changed nothing since.
   var hasNothingSince: Int?
 
@@ -88,7 +92,7 @@ final class PeerState {
     pieces = Bitfield(pieceCount: pieceCount)
     received = RateMeter(at: now)
     sent = RateMeter(at: now)
-    (lastBlockAt, lastHeardAt, lastSpokenAt) = (now, now, now)
+    (lastBlockAt, lastOfUseAt, lastHeardAt, lastSpokenAt) = (now, now, now, now)
     nextExchangeAt = now
     metadataAskedAt = now
   }

@@ -124,6 +124,14 @@ struct AddressBook: Sendable {
     return next?.address
   }
 
+  /// Whether there is somebody of whom nothing is known yet but the address.
+  func hasUntried(isSeeding: Bool, besides connected: Set<SocketAddress>) -> Bool {
+    entries.contains { address, entry in
+      entry.failures == 0 && entry.vain == 0 && !entry.wasOfUse && !connected.contains(address)
+        && !(isSeeding && entry.isSeeder)
+    }
+  }
+
   /// It is called now: until it answers, that is one more time in vain.
   mutating func called(_ address: SocketAddress, at now: Instant) {
     entries[address]?.failures += 1

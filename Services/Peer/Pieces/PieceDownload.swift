@@ -31,6 +31,8 @@ struct PieceDownload {
   }
 
   var isComplete: Bool { missing == 0 }
+  /// Nobody is asked for anything of it.
+  var isIdle: Bool { free == missing }
 
   func block(_ number: Int) -> Block {
     let offset = number * Block.size

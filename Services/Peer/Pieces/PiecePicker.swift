@@ -34,24 +34,28 @@ struct PiecePicker {
   private(set) var open: [Int] = []
   private var checking: [Int: PieceDownload] = [:]
   /// Grows whenever there may be something to ask for that was not there before.
-  private(set) var changes = 0
+  var changes: Int { ownChanges + memory.changes }
+  private var ownChanges = 0
   private var suspicions = Suspicions()
-  /// Pieces that are begun at a time, at most: they are in memory.
-  private let downloadLimit: Int
+  /// Who is asked no more for a piece, since it gave it badly again and again.
+  private var shunned: [Int: Set<PeerNumber>] = [:]
+  /// For pieces that are begun.
+  private let memory: PieceMemory.Share
 
   /// Pieces that are picked without looking at how rare they are.
   static let randomPieces = 4
-  /// Octets of pieces that are begun, at most, but for `leastDownloads` pieces.
-  static let memoryLimit = 104_857_600
-  static let leastDownloads = 4
 
-  init(pieceCount: Int, pieceLength: Int, length: Int64, have: Bitfield? = nil, wanted: Bitfield? = nil) {
+  /// - Parameter memory: of all torrents.
+  init(
+    pieceCount: Int, pieceLength: Int, length: Int64, have: Bitfield? = nil, wanted: Bitfield? = nil,
+    memory: PieceMemory = PieceMemory(limit: PeerLimits().pieceMemory)
+  ) {
+    self.memory = memory.share()
     self.pieceLength = pieceLength
     self.length = length
     self.have = have ?? Bitfield(pieceCount: pieceCount)
     self.wanted = wanted ?? Bitfield(pieceCount: pieceCount, isFull: true)
     order = PieceOrder(pieceCount: pieceCount)
-    downloadLimit = max(Self.leastDownloads, Self.memoryLimit / pieceLength)
     for piece in 0..<pieceCount where isMissing(piece) { order.insert(piece) }
   }
 
@@ -105,27 +109,31 @@ struct PiecePicker {
     _ count: Int, for peer: PeerNumber, having pieces: Bitfield, allowed: Set<Int>? = nil, using random: inout Random
   ) -> [Pick] {
     var picks: [Pick] = []
-    let suspicions = suspicions
+    let (suspicions, shunned) = (suspicions, shunned)
     let gives = { (piece: Int) in
       pieces[piece] && allowed?.contains(piece) ?? true && !suspicions.wasSole(peer, of: piece)
+        && shunned[piece]?.contains(peer) != true
     }
     for piece in open where picks.count < count && pieces[piece] && allowed?.contains(piece) ?? true {
-      guard var download = downloads[piece], download.sole ?? peer == peer else { continue }
+      guard var download = downloads[piece], download.sole ?? peer == peer, !shuns(piece, of: peer) else { continue }
       let reason: PickReason = download.sole == nil ? .begun : .again
       downloads[piece] = nil
       picks += download.ask(count - picks.count, of: peer).map { Pick(block: $0, reason: reason) }
       if download.free == 0 { open.removeAll { $0 == piece } }
       downloads[piece] = download
     }
-    while picks.count < count, downloads.count + checking.count < downloadLimit,
-      let (piece, reason) = next(gives, allowed, unheard: pieces.isFull, using: &random)
+    while picks.count < count,
+      let (piece, reason) = next(gives, allowed, unheard: pieces.isFull, using: &random), makeRoom()
     {
       picks += begin(piece, with: peer, reason, count - picks.count)
     }
     // Where nobody else has a piece that came out bad, who was asked alone for it is asked again.
     if picks.isEmpty, allowed == nil,
       let piece = suspicions.only(
-        of: peer, where: { order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 })
+        of: peer,
+        where: {
+          order.contains($0) && pieces[$0] && order.peers(with: $0) <= 1 && shunned[$0]?.contains(peer) != true
+        }), makeRoom()
     {
       picks += begin(piece, with: peer, .again, count)
     }
@@ -136,9 +144,7 @@ struct PiecePicker {
   mutating func pickWhole<Random: RandomNumberGenerator>(
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
-    if downloads.count + checking.count < downloadLimit,
-      let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random)
-    {
+    if let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random), makeRoom() {
       _ = begin(piece, with: peer, reason, .max)
       return (piece, reason)
     }
@@ -147,6 +153,25 @@ struct PiecePicker {
     _ = downloads[piece]?.ask(.max, of: peer)
     open.removeAll { $0 == piece }
     return (piece, .begun)
+  }
+
+  /// Whether there is room for one piece more, the last one being no longer than the others. Where there is none, one that is begun and
+  /// that nobody is at work on makes it, lest those keep all that others would give now: what came of it has to come again.
+  private mutating func makeRoom() -> Bool {
+    if memory.mayTake(pieceLength) { return true }
+    let idle = open.filter { downloads[$0]?.isIdle == true }
+    guard let least = idle.max(by: { downloads[$0]?.missing ?? 0 < downloads[$1]?.missing ?? 0 }) else { return false }
+    drop(least)
+    return memory.mayTake(pieceLength)
+  }
+
+  /// Nothing of it is kept.
+  private mutating func drop(_ piece: Int) {
+    downloads[piece] = nil
+    memory.give(length(of: piece))
+    open.removeAll { $0 == piece }
+    if isMissing(piece) { order.insert(piece) }
+    ownChanges += 1
   }
 
   /// All that is missing was asked for.
@@ -169,6 +194,7 @@ struct PiecePicker {
 
   private mutating func begin(_ piece: Int, with peer: PeerNumber, _ reason: PickReason, _ count: Int) -> [Pick] {
     order.remove(piece)
+    memory.take(length(of: piece))
     var download = PieceDownload(piece: piece, length: length(of: piece))
     let isAgain = suspicions.has(piece)
     if isAgain {
@@ -178,22 +204,24 @@ struct PiecePicker {
     let blocks = download.ask(count, of: peer)
     if download.free > 0 {
       open.append(piece)
-      changes += 1
+      ownChanges += 1
     }
     downloads[piece] = download
     return blocks.map { Pick(block: $0, reason: isAgain ? .again : reason) }
   }
 
-  /// A block that others were asked for already, for a peer that is asked for nothing else: one of those that fewest were asked for.
+  /// A block that others were asked for already, for a peer that is asked for nothing else, where all that is missing was asked for: one
+  /// of those that fewest were asked for.
   mutating func pickAgain<Random: RandomNumberGenerator>(
-    for peer: PeerNumber, having pieces: Bitfield, using random: inout Random
+    for peer: PeerNumber, having pieces: Bitfield, using random: inout Random,
+    where willDo: (Block) -> Bool = { _ in true }
   ) -> Pick? {
-    guard isEndgame else { return nil }
     var least = Int.max
     var found: [(piece: Int, number: Int)] = []
-    for piece in downloads.keys.sorted() where pieces[piece] {
+    for piece in downloads.keys.sorted() where pieces[piece] && !shuns(piece, of: peer) {
       guard let download = downloads[piece], download.sole == nil else { continue }
-      for (number, askers) in download.askedOfOthers(than: peer) where askers <= least {
+      for (number, askers) in download.askedOfOthers(than: peer)
+      where askers <= least && willDo(download.block(number)) {
         if askers < least { found = [] }
         least = askers
         found.append((piece, number))
@@ -203,6 +231,23 @@ struct PiecePicker {
     downloads[piece]?.askToo(number, of: peer)
     return downloads[piece].map { Pick(block: $0.block(number), reason: .endgame) }
   }
+
+  /// Whether a peer gives something that nobody was asked for.
+  /// - Parameter useful: how many pieces it has that are missing here.
+  func hasFree(for peer: PeerNumber, having pieces: Bitfield, useful: Int) -> Bool {
+    let isOpen = open.contains {
+      pieces[$0] && downloads[$0]?.sole ?? peer == peer && !shuns($0, of: peer)
+    }
+    if isOpen { return true }
+    let begun = [downloads.keys, checking.keys].joined().count { pieces[$0] && isMissing($0) }
+    let shunnedHere = shunned.count { piece, peers in order.contains(piece) && pieces[piece] && peers.contains(peer) }
+    return useful > begun + shunnedHere
+  }
+
+  /// It gave the piece badly more than once: of it, others alone are asked for this piece.
+  mutating func shun(_ piece: Int, of peer: PeerNumber) { shunned[piece, default: []].insert(peer) }
+
+  private func shuns(_ piece: Int, of peer: PeerNumber) -> Bool { shunned[piece]?.contains(peer) == true }
 
   // MARK: What comes of it
 
@@ -214,7 +259,7 @@ struct PiecePicker {
       downloads[block.piece]?.release(number, from: peer) == true
     else { return false }
     if !open.contains(block.piece) { open.append(block.piece) }
-    changes += 1
+    ownChanges += 1
     return true
   }
 
@@ -233,16 +278,13 @@ struct PiecePicker {
   mutating func forgetSole(of piece: Int) {
     guard downloads[piece]?.sole != nil else { return }
     // What it has given so far may be bad: from whoever comes next, all of it.
-    downloads[piece] = nil
-    open.removeAll { $0 == piece }
-    if isMissing(piece) { order.insert(piece) }
-    changes += 1
+    drop(piece)
   }
 
   /// Who was asked alone for a piece may be so again.
   mutating func forgive() {
     suspicions.forgetSoles()
-    changes += 1
+    ownChanges += 1
   }
 
   /// Pieces that one peer alone is asked for.
@@ -258,7 +300,7 @@ struct PiecePicker {
       return .kept(cancel: cancel)
     }
     checking[block.piece] = download
-    changes += 1
+    ownChanges += 1
     return .complete(cancel: cancel)
   }
 
@@ -270,8 +312,10 @@ struct PiecePicker {
   /// - Returns: who gave something else before.
   mutating func accept(_ piece: Int) -> Set<PeerNumber> {
     guard let download = checking.removeValue(forKey: piece) else { return [] }
+    memory.give(length(of: piece))
     have[piece] = true
-    changes += 1
+    shunned[piece] = nil
+    ownChanges += 1
     return suspicions.convict(by: download)
   }
 
@@ -279,8 +323,9 @@ struct PiecePicker {
   /// - Returns: whose fault it is, where that is known now.
   mutating func refuse(_ piece: Int) -> PeerNumber? {
     guard let download = checking.removeValue(forKey: piece) else { return nil }
+    memory.give(length(of: piece))
     if isMissing(piece) { order.insert(piece) }
-    changes += 1
+    ownChanges += 1
     let givers = Set(download.givers.compactMap { $0 })
     if givers.count == 1 { return givers.first }
     suspicions.remember(download)
@@ -289,15 +334,15 @@ struct PiecePicker {
 
   /// It could not be written, which is nobody's fault.
   mutating func giveUp(_ piece: Int) {
-    checking[piece] = nil
+    if checking.removeValue(forKey: piece) != nil { memory.give(length(of: piece)) }
     if isMissing(piece) { order.insert(piece) }
-    changes += 1
+    ownChanges += 1
   }
 
   /// What is wanted from now on. A piece that is begun comes all the same.
   mutating func want(_ pieces: Bitfield) {
     wanted = pieces
-    changes += 1
+    ownChanges += 1
     for piece in 0..<pieceCount where downloads[piece] == nil && checking[piece] == nil {
       if isMissing(piece) { order.insert(piece) } else { order.remove(piece) }
     }

@@ -45,10 +45,16 @@ final class PeerStore: Sendable {
       """
       ALTER TABLE torrent ADD COLUMN chosen TEXT;  -- JSON: numbers of files that alone shall come, while info is not known
       """),
+    Migration(
+      4,
+      """
+      ALTER TABLE torrent ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;   -- its files were made, or were there
+      UPDATE torrent SET begun = 1 WHERE downloaded > 0 OR completed_at IS NOT NULL;
+      """),
   ]
 
   private static let columns =
-    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded, chosen"
+    "info_hash, info, name, tiers, web_seeds, unwanted, added_at, completed_at, paused, upload_limit, download_limit, uploaded, downloaded, chosen, begun"
 
   /// All of them but those that can't be read, which are handed to `skip` in words. Blocks.
   func load(skip: @escaping @Sendable (String) -> Void = { _ in }) throws -> [TorrentRecord] {
@@ -80,6 +86,7 @@ final class PeerStore: Sendable {
     record.downloadLimit = row.optionalInt(10)
     record.uploaded = UInt64(max(0, row.int(11)))
     record.downloaded = UInt64(max(0, row.int(12)))
+    record.isBegun = row.int(14) != 0
     return record
   }
 
@@ -88,11 +95,11 @@ final class PeerStore: Sendable {
     let lists = try Self.lists(record)
     try await database.write { connection in
       try connection.run(
-        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO torrent (\(Self.columns)) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         record.hash.octets, record.info, record.name, lists.tiers, lists.webSeeds, lists.unwanted, record.addedAt,
         record.completedAt,
         record.isPaused ? 1 : 0, record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded),
-        Int64(clamping: record.downloaded), lists.chosen)
+        Int64(clamping: record.downloaded), lists.chosen, record.isBegun ? 1 : 0)
     }
   }
 
@@ -103,12 +110,12 @@ final class PeerStore: Sendable {
       try connection.run(
         """
         UPDATE torrent SET info = ?, name = ?, tiers = ?, web_seeds = ?, unwanted = ?, completed_at = ?, paused = ?, upload_limit = ?,
-          download_limit = ?, uploaded = ?, downloaded = ?, chosen = ? WHERE info_hash = ? AND added_at = ?
+          download_limit = ?, uploaded = ?, downloaded = ?, chosen = ?, begun = ? WHERE info_hash = ? AND added_at = ?
         """,
         record.info, record.name, lists.tiers, lists.webSeeds, lists.unwanted, record.completedAt,
         record.isPaused ? 1 : 0,
         record.uploadLimit, record.downloadLimit, Int64(clamping: record.uploaded), Int64(clamping: record.downloaded),
-        lists.chosen, record.hash.octets, record.addedAt)
+        lists.chosen, record.isBegun ? 1 : 0, record.hash.octets, record.addedAt)
     }
   }
 

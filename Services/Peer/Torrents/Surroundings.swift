@@ -25,6 +25,8 @@ struct Surroundings: Sendable {
   let limits: PeerLimits
   /// What was read to be given.
   let cache: ChunkCache
+  let openFiles: OpenFiles
+  let pieceMemory: PieceMemory
   let peerID: PeerID
   /// Says at every tracker that it is the same peer, by whatever address it comes (BEP 7).
   let key: [UInt8]

@@ -20,6 +20,7 @@ extension Torrent {
     case .serve(let peer): serve(peer)
     case .store(let piece, let blocks): keep(piece, blocks)
     case .fetch(let seed, let piece): fetch(piece, from: seed)
+    case .abandon(let seed): abandon(seed)
     case .close(let peer, let end): hangUp(peer, end)
     case .met(let addresses): learn(addresses, from: .peers)
     case .checkMetadata(let octets): check(metadata: octets)

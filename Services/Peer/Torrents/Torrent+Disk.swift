@@ -3,11 +3,6 @@ import Octets
 import ServiceKit
 import TorrentWire
 
-/// Why a torrent can't give what it had.
-struct FilesAreGone: Error, CustomStringConvertible {
-  let description = "Some of the files are gone or shorter than they were: put them back, then start it again."
-}
-
 /// Pieces on their way to the disk, and the info dictionary on its way from peers.
 extension Torrent {
   // MARK: Work
@@ -36,7 +31,7 @@ extension Torrent {
   ///   - flag: where it is raised, nobody wants it any more.
   ///   - progress: is told after each slice how many are done.
   /// - Returns: whether all is done.
-  private func inSlices(
+  func inSlices(
     _ count: Int, until flag: Cancellation, progress: (Int) -> Void = { _ in },
     _ body: @escaping @Sendable (Int) throws -> Void
   ) async throws -> Bool {
@@ -59,19 +54,31 @@ extension Torrent {
 
   // MARK: Looking
 
-  /// Makes the files that are wanted.
+  /// Makes the files that are wanted, and writes down then that they are there.
   /// - Returns: whether all is done.
-  func prepare(_ files: TorrentFiles, of info: TorrentInfo, until flag: Cancellation) async throws -> Bool {
-    let wanted = wantedFiles(of: info)
-    return try await inSlices(wanted.count, until: flag) { file in
-      if wanted[file] { try files.prepare(file) }
+  private func make(_ files: TorrentFiles, of info: TorrentInfo, until flag: Cancellation) async throws -> Bool {
+    hasMadeFiles = true
+    var wanted: [Bool]
+    repeat {
+      wanted = wantedFiles(of: info)
+      let isDone = try await inSlices(wanted.count, until: flag) { [wanted] file in
+        if wanted[file] { try files.prepare(file) }
+      }
+      guard isDone else { return false }
+      // Somebody may have wanted another meanwhile.
+    } while wantedFiles(of: info) != wanted
+    if !record.isBegun {
+      record.isBegun = true
+      await save()
     }
+    return !flag.isRaised
   }
 
   /// Makes the files that are wanted, and reads and hashes every piece; those that were never written are seen as holes.
   /// - Returns: what is here; nil where nobody wants to know any more.
   private func look(at files: TorrentFiles, of info: TorrentInfo, until flag: Cancellation) async throws -> Bitfield? {
-    guard try await prepare(files, of: info, until: flag) else { return nil }
+    try await demandNothingForeign(at: files, of: info, until: flag)
+    guard !flag.isRaised, try await make(files, of: info, until: flag) else { return nil }
     let have = Lock(Bitfield(pieceCount: info.pieceCount))
     let isDone = try await inSlices(info.pieceCount, until: flag, progress: { looked(at: $0, of: info) }) { piece in
       let isHere = try files.verify(piece)
@@ -81,7 +88,7 @@ extension Torrent {
   }
 
   /// Who listens need not hear of each slice.
-  private func looked(at pieces: Int, of info: TorrentInfo) {
+  func looked(at pieces: Int, of info: TorrentInfo) {
     let done = min(info.length, Int64(pieces) * Int64(info.pieceLength))
     if case .checking(let told) = state, done - told > 64 << 20 { state = .checking(done: done) }
   }
@@ -92,6 +99,7 @@ extension Torrent {
     let (run, flag) = (run, calledOff)
     work { torrent in
       do {
+        try await torrent.demandPresence(of: files, in: info, until: flag)
         var have = try await torrent.remember(files, of: info, until: flag)
         if have == nil { have = try await torrent.look(at: files, of: info, until: flag) }
         guard let have, !flag.isRaised else { return }
@@ -139,7 +147,7 @@ extension Torrent {
     guard let files, let info else { return false }
     let wanted = wantedFiles(of: info)
     return try await inSlices(wanted.count, until: flag) { file in
-      if wanted[file], try !files.isThere(file) { throw FilesAreGone() }
+      if wanted[file], try !files.isThere(file) { throw FilesAreGone(files.path(of: file)) }
     }
   }
 
@@ -201,7 +209,7 @@ extension Torrent {
   // MARK: The info dictionary (BEP 9)
 
   func check(metadata octets: [UInt8]) {
-    let (run, flag, infoHash, folder) = (run, calledOff, infoHash, around.folder)
+    let (run, flag, infoHash, around) = (run, calledOff, infoHash, around)
     work { torrent in
       do {
         let info = try await torrent.onThread(of: torrent.around.checks) { () -> TorrentInfo? in
@@ -210,9 +218,10 @@ extension Torrent {
         }
         guard !flag.isRaised else { return }
         guard let info else { return torrent.metadataIsBad() }
-        let files = TorrentFiles(info: info, folder: folder)
+        let files = TorrentFiles(info: info, folder: around.folder, openFiles: around.openFiles)
         try torrent.found(info, files)
         await torrent.save()
+        try await torrent.demandPresence(of: files, in: info, until: flag)
         guard let have = try await torrent.look(at: files, of: info, until: flag) else { return }
         torrent.install(info, have)
       } catch {
@@ -238,6 +247,7 @@ extension Torrent {
 
   private func install(_ info: TorrentInfo, _ have: Bitfield) {
     guard let exchange else { return }
+    warning = nil
     for link in links.values { link.link.assumeIsolated { $0.knows(pieceCount: info.pieceCount) } }
     exchange.install(info, have: have, wanted: wantedPieces(of: info), at: loop.now)
     state = exchange.isComplete ? .seeding : .downloading

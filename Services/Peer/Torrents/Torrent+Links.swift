@@ -4,7 +4,8 @@ import TorrentWire
 
 /// Connections with other peers, and the octets that go through them.
 extension Torrent {
-  var takesPeers: Bool { exchange != nil && links.count < around.limits.connectionsPerTorrent }
+  var takesPeers: Bool { hasPlaces || exchange?.canMakeRoom(at: loop.now) == true }
+  private var hasPlaces: Bool { exchange != nil && links.count < around.limits.connectionsPerTorrent }
 
   // MARK: Calling
 
@@ -17,7 +18,10 @@ extension Torrent {
   func callMore(at now: Instant) {
     guard let door, takesPeers, book.hasDue(at: now) else { return }
     var connected = connected
-    while calls.count < around.limits.calls, links.count + calls.count < around.limits.connectionsPerTorrent,
+    // Who is of no use gives its place to who may be, one at a time; not to who was of none before.
+    if !hasPlaces, !book.hasUntried(isSeeding: state == .seeding, besides: connected) { return }
+    let places = around.limits.connectionsPerTorrent + (hasPlaces ? 0 : 1)
+    while calls.count < around.limits.calls, links.count + calls.count < places,
       door.mayCall, let address = book.next(at: now, isSeeding: state == .seeding, besides: connected)
     {
       book.called(address, at: now)
@@ -75,6 +79,7 @@ extension Torrent {
         limits: (RateLimiters([upload, around.upload]), RateLimiters([download, around.download])))
       let pieceCount = info?.pieceCount
       link.assumeIsolated { $0.knows(pieceCount: pieceCount) }
+      if links.count > around.limits.connectionsPerTorrent { exchange.makeRoom(at: now) }
       act()
       return number
     case .failure(let refusal):
@@ -246,7 +251,7 @@ extension Torrent {
         let octets = try await torrent.onThread(of: torrent.around.disk) { try files.read(key.piece, range) }
         guard run == torrent.run else { return }
         // What is gone from under the torrent can't be given any more.
-        guard let octets else { throw FilesAreGone() }
+        guard let octets else { throw FilesAreGone(nil) }
         torrent.read(key, octets)
       } catch {
         torrent.fail(error, run, looksAgain: error is FilesAreGone)

@@ -35,7 +35,7 @@ extension Torrent {
   private var waiting: String? {
     switch state {
     case .fetchingInfo: break
-    case .downloading where webSeeds.isEmpty: break
+    case .downloading where exchange?.webSeeds.isEmpty ?? true: break
     default: return nil
     }
     guard links.isEmpty, calls.isEmpty, book.count == 0, trackers.isEmpty else { return nil }
@@ -115,8 +115,9 @@ extension Torrent {
     jobs.begin()
     defer { jobs.end() }
     do {
-      if isWanted, let files, let info {
-        _ = try await prepare(files, of: info, until: Cancellation())
+      // Where nobody has begun yet, or all begins anew, the start makes it.
+      if isWanted, let files, record.isBegun, warning == nil {
+        try await onThread(of: around.checks) { try files.prepare(file) }
         guard !isRemoved else { throw Torrents.Failure.noSuchTorrent }
       }
       try await around.store.update(record)

@@ -4,83 +4,100 @@ import Logging
 import Octets
 import TorrentWire
 
-/// A web server that has the torrent's files (BEP 19).
-struct WebSeed {
-  let url: String
-  /// Failures, one after the other.
-  var failures = 0
-  /// Octets that came from it.
-  var received: UInt64 = 0
-}
-
+/// Web servers that have the torrent's files (BEP 19).
 extension Torrent {
   func beginWebSeeds() {
-    guard let exchange, info != nil, webSeeds.isEmpty else { return }
-    for url in record.webSeeds where url.hasPrefix("http://") || url.hasPrefix("https://") {
-      webSeeds[exchange.joinWebSeed()] = WebSeed(url: url)
+    guard let exchange, info != nil, exchange.webSeeds.isEmpty else { return }
+    for url in usableWebSeeds { exchange.joinWebSeed(url, at: loop.now) }
+  }
+
+  private var usableWebSeeds: [String] { record.webSeeds.filter { WebAddress.isUsable($0) } }
+
+  /// In the order in which the torrent names them; while it is paused, none was asked.
+  var webSeedStates: [WebSeed] {
+    let now = Instant.current
+    guard let seeds = exchange?.webSeeds, !seeds.isEmpty else {
+      return usableWebSeeds.map { WebSeed(url: $0, at: now) }
     }
+    return seeds.keys.sorted(by: >).compactMap { seeds[$0] }
   }
 
   /// Gets a piece, a request for each file that it lies in.
   func fetch(_ piece: Int, from seed: PeerNumber) {
-    guard let info, let url = webSeeds[seed]?.url else { return }
-    let run = run
+    guard let info, let url = exchange?.webSeeds[seed]?.url else { return }
+    let (run, flag) = (run, Cancellation())
+    fetches[seed] = flag
     loop.spawn {
       do {
         var content: [UInt8] = []
         for segment in info.segments(piece, 0..<info.length(of: piece)) {
           content += try await self.get(
-            WebSeed.address(of: info.files[segment.file], in: info, at: url), segment, run)
+            WebSeed.address(of: info.files[segment.file], in: info, at: url), segment, from: seed, flag)
         }
-        await self.fetched(piece, content, from: seed, run)
+        await self.fetched(piece, .success(content), from: seed, flag, run)
       } catch {
-        await self.fetched(piece, nil, from: seed, run)
+        await self.fetched(piece, .failure(error), from: seed, flag, run)
       }
     }
   }
 
-  private func get(_ url: String, _ segment: TorrentInfo.Segment, _ run: Int) async throws -> [UInt8] {
-    var request = ClientRequest(url)
+  /// Nobody waits for what it was asked for.
+  func abandon(_ seed: PeerNumber) { fetches.removeValue(forKey: seed)?.raise() }
+
+  private func get(
+    _ url: String, _ segment: TorrentInfo.Segment, from seed: PeerNumber, _ flag: Cancellation
+  ) async throws -> [UInt8] {
     let range = "\(segment.offset)-\(segment.offset + segment.count - 1)"
-    request.headers = [("Range", "bytes=\(range)")]
-    let response = try await around.client.stream(request)
+    let response = try await open(url, range, from: seed, flag)
     // Who answers with the whole file where a part was asked for is read as far as the part.
     guard response.status == 206 || response.status == 200 && segment.offset == 0 else {
-      throw request.unusable("the web seed answers \(response.status)")
+      throw WebSeedError(url, "answers \(response.status)")
     }
     if response.status == 206 {
       guard response.head.header("content-range")?.hasPrefix("bytes \(range)/") == true else {
-        throw request.unusable("the web seed answers with another range")
+        throw WebSeedError(url, "answers with another range")
       }
     }
     let limits = RateLimiters([download, around.download])
     var octets: [UInt8] = []
     while octets.count < Int(segment.count), let part = try await response.next() {
-      guard run == self.run else { throw request.unusable("nobody wants it any more") }
+      guard !flag.isRaised else { throw WebSeedError(url, "is not wanted any more") }
       octets += part
+      exchange?.webSeed(seed, gave: part.count, at: loop.now)
+      // What our own bounds hold up is not its fault.
       await limits.pass(part.count)
+      guard !flag.isRaised else { throw WebSeedError(url, "is not wanted any more") }
+      exchange?.webSeedIsAwaited(seed, at: loop.now)
     }
-    guard octets.count >= Int(segment.count) else { throw request.unusable("the web seed's file is too short") }
+    guard octets.count >= Int(segment.count) else { throw WebSeedError(url, "has a file that is too short") }
     return Array(octets.prefix(Int(segment.count)))
   }
 
-  private func fetched(_ piece: Int, _ content: [UInt8]?, from seed: PeerNumber, _ run: Int) {
-    guard let exchange, run == self.run else { return }
-    exchange.fetched(piece, content, from: seed, at: loop.now)
-    if let content {
-      webSeeds[seed]?.failures = 0
-      webSeeds[seed]?.received += UInt64(content.count)
-    } else {
-      webSeeds[seed]?.failures += 1
-      let failures = webSeeds[seed]?.failures ?? 0
-      around.log.debug("a web seed gave nothing", metadata: ["url": "\(webSeeds[seed]?.url ?? "")"])
-      loop.after(.seconds(min(600, 10 << min(failures, 6)))) { [weak self] in
-        self?.assumeIsolated { torrent in
-          guard torrent.run == run else { return }
-          torrent.exchange?.askWebSeed(seed)
-          torrent.act()
-        }
-      }
+  /// Wherever it leads, the client connects to no address outside of the egress policy.
+  private func open(
+    _ url: String, _ range: String, from seed: PeerNumber, _ flag: Cancellation
+  ) async throws -> ClientResponseStream {
+    var request = ClientRequest(url)
+    request.headers = [("Range", "bytes=\(range)")]
+    for _ in 0...WebAddress.redirectLimit {
+      guard !flag.isRaised else { throw WebSeedError(url, "is not wanted any more") }
+      let response = try await around.client.stream(request)
+      guard let next = try request.following(response.head) else { return response }
+      request = next
+    }
+    throw WebSeedError(url, "leads from one address to the next, more than \(WebAddress.redirectLimit) times")
+  }
+
+  private func fetched(
+    _ piece: Int, _ result: Result<[UInt8], any Error>, from seed: PeerNumber, _ flag: Cancellation, _ run: Int
+  ) {
+    guard let exchange, run == self.run, !flag.isRaised else { return }
+    fetches[seed] = nil
+    switch result {
+    case .success(let content): exchange.fetched(piece, content, from: seed, at: loop.now)
+    case .failure(let error):
+      around.log.debug("a web seed gave nothing", metadata: ["reason": "\(error)"])
+      exchange.fetchFailed(piece, "\(error)", from: seed, at: loop.now)
     }
     act()
   }
@@ -96,8 +113,8 @@ extension WebSeed {
 }
 
 /// Why a web seed's answer is of no use.
-struct WebSeedError: Error, CustomStringConvertible { let description: String }
+struct WebSeedError: Error, CustomStringConvertible {
+  let description: String
 
-extension ClientRequest {
-  fileprivate func unusable(_ reason: String) -> WebSeedError { WebSeedError(description: "\(url): \(reason)") }
+  init(_ url: String, _ reason: String) { description = "\(url) \(reason)" }
 }

@@ -61,12 +61,16 @@ actor Torrent {
   var have: Bitfield?
   /// What was here at the end of an earlier run, while nobody has looked.
   var lastSeen: LastSeen?
+  /// Files were made in this run, all of them or some.
+  var hasMadeFiles = false
+  var warning: Warning?
   var links: [PeerNumber: Link] = [:]
   var book: AddressBook
   var calls: Set<SocketAddress> = []
   /// Who waits for a chunk that is being read.
   var reading: [ChunkCache.Key: [PeerNumber]] = [:]
-  var webSeeds: [PeerNumber: WebSeed] = [:]
+  /// What web seeds are asked for, until nobody waits for it.
+  var fetches: [PeerNumber: Cancellation] = [:]
   var announcer: TrackerAnnouncer?
   var decisions: [Decision] = []
   var lastDecision: Int64 = 0
@@ -108,7 +112,7 @@ actor Torrent {
     written = (record.uploaded, record.downloaded)
     if let info {
       self.info = info
-      files = TorrentFiles(info: info, folder: around.folder)
+      files = TorrentFiles(info: info, folder: around.folder, openFiles: around.openFiles)
     }
   }
 
@@ -139,6 +143,8 @@ actor Torrent {
   func checkAgain() async -> Bool {
     guard info != nil, !record.isPaused, !isRemoved else { return false }
     await stop(looksAgain: true)
+    // To look again is not to say that it may be written over.
+    if warning == .foreign { warning = nil }
     if !record.isPaused { start() }
     return true
   }
@@ -149,14 +155,16 @@ actor Torrent {
 
   func begin(_ info: TorrentInfo?, _ have: Bitfield) {
     let now = Instant.current
+    warning = nil
     var settings = Exchange.Settings()
     settings.uploadSlots = around.limits.uploadSlots
     settings.isFreeRider = around.isFreeRider
     settings.listenPort = around.port
+    settings.idleTime = around.limits.idleTime
     settings.client = "Network Utopia \(Release.version)"
     let exchange = Exchange(
       infoHash: infoHash, info: info, have: have, wanted: info.map(wantedPieces), peerID: around.peerID,
-      settings: settings, random: around.chance, after: lastPeer, at: now)
+      settings: settings, random: around.chance, memory: around.pieceMemory, after: lastPeer, at: now)
     self.exchange = exchange
     lastTotals = (0, 0)
     beginWebSeeds()
@@ -195,7 +203,7 @@ actor Torrent {
     takeLeave()
     lastPeer = exchange?.lastNumber ?? lastPeer
     exchange = nil
-    webSeeds = [:]
+    for seed in fetches.keys { abandon(seed) }
     files?.close()
     around.cache.forget(infoHash)
     let startsAgain = if case .stopping(_, true) = life { true } else { false }
@@ -209,6 +217,7 @@ actor Torrent {
   /// - Parameter looksAgain: what is here is not known any more: the next start looks.
   func fail(_ reason: any Error, _ run: Int, looksAgain: Bool = false) {
     guard run == self.run else { return }
+    warning = Warning(reason) ?? warning
     around.log.error("a torrent stands still", metadata: ["torrent": "\(infoHash)", "reason": "\(reason)"])
     // Who fails is waited for by the stop.
     loop.spawn { await self.end(.failed("\(reason)"), looksAgain: looksAgain, run) }

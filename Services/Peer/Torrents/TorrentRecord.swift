@@ -19,6 +19,8 @@ struct TorrentRecord: Sendable {
   var addedAt: Int64
   var completedAt: Int64?
   var isPaused = false
+  /// Its files were made, or were there and right: what lies at its place is its own from then on.
+  var isBegun = false
   /// The numbers of files that are left out.
   private(set) var unwanted: Set<Int> = []
   /// Another one for other files; 0 for none.

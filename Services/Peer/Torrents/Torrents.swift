@@ -112,13 +112,17 @@ actor Torrents {
     letSayFarewell(torrent)
     around.log.info("a torrent is removed", metadata: ["torrent": "\(hash)", "data": "\(withData)"])
     around.events.publish(.removed(hash))
-    if withData, let files = await torrent.files {
+    if withData, let files = await torrent.ownFiles {
       try await torrent.onThread(of: around.checks) { try files.remove() }
     }
   }
 
   private func takeBack(_ torrent: Torrent) {
-    torrent.assumeIsolated { $0.isRemoved = false }
+    torrent.assumeIsolated { torrent in
+      torrent.isRemoved = false
+      // It is nobody's word that begins it again.
+      torrent.warning = nil
+    }
     torrents[torrent.infoHash] = torrent
     enter(torrent)
   }

@@ -135,7 +135,9 @@ struct KnownTorrent {
     return Array(content[Int(file.offset)..<Int(file.offset + file.length)])
   }
 
-  func files(in folder: DownloadFolder) -> TorrentFiles { TorrentFiles(info: info, folder: folder.path) }
+  func files(in folder: DownloadFolder, openFiles: OpenFiles = OpenFiles(limit: 64)) -> TorrentFiles {
+    TorrentFiles(info: info, folder: folder.path, openFiles: openFiles)
+  }
 
   var all: [Bool] { Array(repeating: true, count: info.files.count) }
 

@@ -78,7 +78,7 @@ import TorrentWire
 
   @Test func aDownloadFolderThatIsNotThereIsNotMade() throws {
     let torrent = try KnownTorrent([("a", 5)], pieceLength: 5)
-    let files = TorrentFiles(info: torrent.info, folder: "\(folder.path)/unmounted")
+    let files = TorrentFiles(info: torrent.info, folder: "\(folder.path)/unmounted", openFiles: OpenFiles(limit: 64))
     #expect(throws: DiskError.absent(path: "\(folder.path)/unmounted")) { try files.prepare(wanted: [true]) }
     #expect(!folder.exists("unmounted"))
   }

@@ -63,7 +63,8 @@ import TorrentWire
     let builder = MetainfoBuilder(
       name: "large", files: [([], Int64(gibibyte))], pieceLength: 1 << 24,
       hashes: [UInt8](repeating: 0, count: 20 * 64))
-    let files = TorrentFiles(info: try TorrentInfo(decoding: builder.info[...]), folder: folder.path)
+    let files = TorrentFiles(
+      info: try TorrentInfo(decoding: builder.info[...]), folder: folder.path, openFiles: OpenFiles(limit: 64))
     try files.prepare(wanted: [true])
     let status = try #require(folder.status("large"))
     #expect(status.st_size == gibibyte && status.st_blocks < 100)
@@ -216,15 +217,38 @@ import TorrentWire
 
   @Test func noMoreThanSixtyFourFilesAreOpen() throws {
     let torrent = try KnownTorrent((0..<200).map { ("\($0 % 7)/\($0)", 3) }, pieceLength: 100)
-    let files = torrent.files(in: folder)
+    let files = torrent.files(in: folder, openFiles: OpenFiles(limit: 64))
     let held = try files.file(0, forWriting: true)
     try torrent.writeAll(files)
-    #expect(files.openFiles.count == TorrentFiles.openLimit)
+    #expect(files.openFiles.count == 64)
     #expect(files.openFiles.file(0, forWriting: false) == nil, "it was not used for longest")
     #expect(fcntl(held.descriptor, F_GETFD) >= 0, "who holds it has it")
     for piece in 0..<torrent.info.pieceCount { #expect(try files.verify(piece)) }
     try files.synchronize()
-    #expect(files.openFiles.count == TorrentFiles.openLimit)
+    #expect(files.openFiles.count == 64)
+  }
+
+  @Test func torrentsShareTheFilesThatAreOpen() throws {
+    let openFiles = OpenFiles(limit: 8)
+    let torrent = try KnownTorrent((0..<5).map { ("\($0)", 3) }, pieceLength: 100)
+    var many = (0..<20).map { _ in torrent.files(in: folder, openFiles: openFiles) }
+    for files in many { try torrent.writeAll(files) }
+    #expect(openFiles.count == 8 && folder.openDescriptors == 8)
+    #expect(many.map(\.openFiles.count).suffix(2) == [3, 5], "who used theirs last have them open")
+    for files in many { #expect(try files.verify(0)) }
+    // One that stops takes nothing from others.
+    many[19].close()
+    #expect(openFiles.count == 3 && many[18].openFiles.count == 3)
+    many.removeLast(2)
+    #expect(openFiles.count == 0 && folder.openDescriptors == 0)
+  }
+
+  @Test func descriptorsAreLeftForConnections() {
+    for descriptors in [64, 256, 1024, 4096, 1_000_000] {
+      var limits = PeerLimits()
+      limits.fit(descriptors: descriptors)
+      #expect(limits.openFiles + limits.connections <= descriptors / 4 * 3)
+    }
   }
 
   @Test func theFileThatWasUsedLastStaysOpen() throws {

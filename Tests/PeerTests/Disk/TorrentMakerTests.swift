@@ -41,7 +41,7 @@ import TorrentWire
     #expect(Array(info.hashes) == (try hashes(all, 65_536)))
     #expect(info.name == "films" && info.isFolder && info.pieceLength == 65_536)
     #expect(info.files.map(\.length) == [700_000, 16_384, 0, 300_001, 5])
-    let files = TorrentFiles(info: info, folder: "\(folder.path)/some")
+    let files = TorrentFiles(info: info, folder: "\(folder.path)/some", openFiles: OpenFiles(limit: 64))
     #expect(try (0..<info.pieceCount).allSatisfy { try files.verify($0) })
   }
 

@@ -112,6 +112,8 @@ import TorrentWire
     let full = exchange.inOrder.count { $0.pieces.isFull }
     expect(picker.order.everywhere == full, "peers that have all")
     expect(exchange.peers.count == exchange.inOrder.count, "peers")
+    let begun = (0..<Self.pieces).filter { picker.downloads[$0] != nil || picker.state(of: $0) == .checking }
+    expect(exchange.memory.used == begun.reduce(0) { $0 + picker.length(of: $1) }, "memory")
     for piece in 0..<Self.pieces {
       let having = exchange.inOrder.count { $0.pieces[piece] }
       expect(picker.order.peers(with: piece) == having, "the peers that have \(piece)")

@@ -165,20 +165,45 @@ import TorrentWire
     #expect(talk.exchange.peers[peer]?.isSnubbed == true)
   }
 
-  // MARK: Bad pieces
+  // MARK: The end
 
-  @Test func whoGaveABadPieceIsBanned() throws {
-    let talk = try Talk(pieces: 1)
-    let liar = try talk.joinGiver(1)
-    for block in talk.requests(to: liar) { talk.give(block, from: liar) }
-    #expect(talk.takeStored() == [0])
-    talk.check(0, .bad)
-    #expect(talk.ends[liar] == .badData && talk.exchange.banned == [Make.address(1).ip])
-    #expect(talk.exchange.wasted == UInt64(talk.info.length))
-    let honest = try talk.joinGiver(2)
-    talk.giveAll(from: honest)
-    #expect(talk.exchange.isComplete)
+  /// A piece that only those have who choke keeps nobody from helping with what a slow one was asked for.
+  @Test func whatOnlyThoseHaveWhoChokeHoldsNobodyUp() throws {
+    let talk = try Talk(pieces: 2)
+    _ = try talk.join(1, having: [1])
+    let slow = try talk.join(2, having: [0])
+    talk.hear(.unchoke, from: slow)
+    #expect(Set(talk.requests(to: slow).map(\.piece)) == [0])
+    let other = try talk.join(3, having: [0])
+    talk.hear(.unchoke, from: other)
+    for _ in 0..<10 { talk.tick() }
+    #expect(talk.requests(to: other).isEmpty)
+    talk.tick()
+    let blocks = talk.requests(to: other)
+    #expect(blocks.count == 2 && blocks.allSatisfy { $0.piece == 0 })
+    let block = try #require(blocks.first)
+    talk.give(block, from: other)
+    #expect(talk.takeSaid(to: slow).contains(.cancel(block)))
   }
+
+  @Test func butWhatSomebodyGivesIsBegunFirst() throws {
+    let talk = try Talk(pieces: 20)
+    let busy = try talk.join(1, having: Array(1..<20))
+    talk.hear(.unchoke, from: busy)
+    let slow = try talk.join(2, having: [0])
+    talk.hear(.unchoke, from: slow)
+    #expect(talk.requests(to: slow).count == 2)
+    let other = try talk.join(3, having: [0])
+    talk.hear(.unchoke, from: other)
+    for _ in 0..<30 {
+      talk.tick()
+      // It is quick, and there is more to begin.
+      for block in talk.requests(to: busy).prefix(1) { talk.give(block, from: busy) }
+    }
+    #expect(talk.requests(to: other).isEmpty)
+  }
+
+  // MARK: Bad pieces
 
   @Test func whatCouldNotBeWrittenIsAskedForAgain() throws {
     let talk = try Talk(pieces: 1)

@@ -71,14 +71,4 @@ import TorrentWire
     let next = try #require(talk.exchange.picker.downloads[0]?.sole)
     #expect(next != sole)
   }
-
-  @Test func whoGaveBadDataAndWentIsBanned() throws {
-    let talk = try Talk(pieces: 1)
-    let liar = try talk.joinGiver(1)
-    for block in talk.requests(to: liar) { talk.give(block, from: liar) }
-    let peer = try #require(talk.exchange.peers[liar])
-    talk.exchange.gone(peer, .lost("gone"), at: talk.now)
-    talk.check(0, .bad)
-    #expect(talk.exchange.banned == [Make.address(1).ip])
-  }
 }

@@ -61,6 +61,7 @@ final class Simulation {
   @discardableResult
   func add(
     uploadRate: Double, isSeeder: Bool = false, givesBad: Bool = false, have: Bitfield? = nil,
+    memory: PieceMemory = PieceMemory(limit: PeerLimits().pieceMemory),
     _ change: (inout Exchange.Settings) -> Void = { _ in }
   ) -> Node? {
     let number = nodes.count + 1
@@ -70,7 +71,7 @@ final class Simulation {
     let all = Bitfield(pieceCount: info.pieceCount, isFull: true)
     let exchange = Exchange(
       infoHash: hash, info: info, have: isSeeder ? all : have, peerID: id, settings: settings,
-      random: Chance(seed: seed &+ UInt64(number)), at: now)
+      random: Chance(seed: seed &+ UInt64(number)), memory: memory, at: now)
     let node = Node(number, exchange, uploadRate, givesBad: givesBad)
     nodes.append(node)
     tick(node)
@@ -158,7 +159,7 @@ final class Simulation {
       case .tell(let event):
         node.events.append((time, event))
         if case .completed = event { node.completedAt = time }
-      case .fetch, .met, .checkMetadata: break
+      case .fetch, .abandon, .met, .checkMetadata: break
       }
     }
   }

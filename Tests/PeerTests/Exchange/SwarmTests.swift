@@ -29,6 +29,24 @@ import TorrentWire
     for node in leechers { #expect(node.exchange.wasted < UInt64(size / 10)) }
   }
 
+  /// As if all leechers were torrents of one process, which has memory for three of their pieces.
+  @Test func littleMemoryStopsNobody() throws {
+    let swarm = try Simulation(pieces: 40)
+    let memory = PieceMemory(limit: 3 * swarm.info.pieceLength)
+    swarm.add(uploadRate: 1_000_000, isSeeder: true)
+    for _ in 1..<8 { swarm.add(uploadRate: 200_000, memory: memory) }
+    swarm.connectAll()
+    let leechers = swarm.nodes.dropFirst()
+    var most = 0
+    swarm.run(until: 1200) {
+      most = max(most, memory.used)
+      return !areComplete(leechers)
+    }
+    #expect(areComplete(leechers) && memory.used == 0)
+    // Each may have one, however little is left.
+    #expect(most <= (3 + 7) * swarm.info.pieceLength)
+  }
+
   @Test func theSameSeedMakesTheSameSwarm() throws {
     func times(_ seed: UInt64) throws -> [Double?] {
       let swarm = try Simulation(pieces: 30, seed: seed)

@@ -17,6 +17,7 @@ final class Talk {
   private(set) var events: [ExchangeEvent] = []
   private(set) var stored: [Int] = []
   private(set) var fetches: [(seed: PeerNumber, piece: Int)] = []
+  private(set) var abandoned: [PeerNumber] = []
   private(set) var served: [PeerNumber] = []
   private(set) var met: [SocketAddress] = []
   private(set) var metadata: [[UInt8]] = []
@@ -110,6 +111,7 @@ final class Talk {
       case .serve(let peer): served.append(peer)
       case .store(let piece, _): stored.append(piece)
       case .fetch(let seed, let piece): fetches.append((seed, piece))
+      case .abandon(let seed): abandoned.append(seed)
       case .close(let peer, let end): ends[peer] = end
       case .met(let addresses): met += addresses
       case .checkMetadata(let octets): metadata.append(octets)

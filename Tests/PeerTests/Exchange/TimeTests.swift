@@ -69,6 +69,49 @@ import TorrentWire
     #expect(Set(turns.map(\.peer)).count == 3)
   }
 
+  /// Nobody makes room who gives, takes, or wants something, nor who has just ceased to.
+  @Test func whoIsOfNoUseForLongMakesRoom() throws {
+    let talk = try Talk(pieces: 3, have: [0])
+    let later = try talk.join(1, having: [])
+    let idle = try talk.join(2, having: [0])
+    let wants = try talk.join(3, having: [])
+    talk.hear(.interested, from: wants)
+    let wanted = try talk.join(4, having: [1])
+    func room() -> Bool {
+      talk.exchange.makeRoom(at: talk.now)
+      talk.collect()
+      return !talk.ends.isEmpty
+    }
+    talk.tick(after: 100)
+    for peer in [later, idle, wants, wanted] { talk.hear(.keepAlive, from: peer) }
+    talk.hear(.interested, from: later)
+    talk.hear(.notInterested, from: later)
+    talk.tick(after: 79)
+    #expect(!talk.exchange.canMakeRoom(at: talk.now) && !room())
+    talk.tick()
+    #expect(talk.exchange.canMakeRoom(at: talk.now) && room())
+    #expect(talk.ends == [idle: .idle])
+    talk.tick(after: 90)
+    for peer in [later, wants, wanted] { talk.hear(.keepAlive, from: peer) }
+    talk.tick(after: 60)
+    #expect(room() && talk.ends == [idle: .idle, later: .idle])
+    talk.exchange.makeRoom(at: talk.now)
+    #expect(talk.isHere(wants) && talk.isHere(wanted))
+  }
+
+  @Test func whoWasGivenSomethingIsOfUse() throws {
+    let talk = try Talk(pieces: 3, have: [0])
+    let peer = try talk.join(1, having: [])
+    talk.hear(.interested, from: peer)
+    talk.hear(.request(Block(piece: 0, offset: 0, length: Block.size)), from: peer)
+    talk.hear(.notInterested, from: peer)
+    talk.tick(after: 170)
+    #expect(talk.exchange.nextUpload(for: peer, at: talk.now) != nil)
+    talk.hear(.keepAlive, from: peer)
+    talk.tick(after: 170)
+    #expect(!talk.exchange.canMakeRoom(at: talk.now))
+  }
+
   @Test func nothingHappensWithoutPeers() throws {
     let talk = try Talk(pieces: 3)
     for _ in 0..<40 { talk.tick(after: 7) }

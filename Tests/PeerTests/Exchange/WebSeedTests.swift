@@ -11,13 +11,17 @@ import TorrentWire
   }
 
   private func fetched(_ talk: Talk, _ piece: Int, _ content: [UInt8]?, from seed: PeerNumber) {
-    talk.exchange.fetched(piece, content, from: seed, at: talk.now)
+    if let content {
+      talk.exchange.fetched(piece, content, from: seed, at: talk.now)
+    } else {
+      talk.exchange.fetchFailed(piece, "it is gone", from: seed, at: talk.now)
+    }
     talk.collect()
   }
 
   private func join(_ talk: Talk) -> PeerNumber {
     defer { talk.collect() }
-    return talk.exchange.joinWebSeed()
+    return talk.exchange.joinWebSeed("http://server/", at: talk.now)
   }
 
   /// Answers all that is fetched until nothing is.
@@ -53,10 +57,10 @@ import TorrentWire
     let seed = join(talk)
     let (_, piece) = try #require(talk.takeFetches().first)
     fetched(talk, piece, nil, from: seed)
-    for _ in 0..<5 { talk.tick() }
+    for _ in 0..<9 { talk.tick() }
     #expect(talk.fetches.isEmpty)
-    talk.exchange.askWebSeed(seed)
-    talk.collect()
+    #expect(talk.exchange.webSeeds[seed]?.error == "it is gone")
+    talk.tick()
     #expect(talk.fetches.count == 1)
     // And what it did not give is fetched again.
     fetchAll(talk)
@@ -96,20 +100,79 @@ import TorrentWire
     // It is at work on the next one already.
     let (_, next) = try #require(talk.takeFetches().first)
     talk.check(piece, .bad)
-    #expect(talk.exchange.webSeeds.isEmpty)
+    #expect(talk.exchange.webSeeds[seed]?.state == .refused)
     fetched(talk, next, content(talk, next), from: seed)
     talk.tick()
     #expect(talk.fetches.isEmpty)
     #expect(talk.exchange.banned.isEmpty)
   }
 
-  @Test func aServerThatIsTakenAwayIsNotAskedAgain() throws {
-    let talk = try Talk(pieces: 9)
+  @Test func whoGivesNothingRestsLongerEachTime() throws {
+    let talk = try Talk(pieces: 3)
     let seed = join(talk)
+    var pauses: [Double] = []
+    for _ in 0..<8 {
+      let (_, piece) = try #require(talk.takeFetches().first)
+      let before = talk.time
+      fetched(talk, piece, nil, from: seed)
+      while talk.fetches.isEmpty, talk.time < before + 1000 { talk.tick() }
+      pauses.append(talk.time - before)
+    }
+    #expect(pauses == [10, 20, 40, 80, 160, 320, 600, 600])
     let (_, piece) = try #require(talk.takeFetches().first)
-    talk.exchange.leaveWebSeed(seed)
     fetched(talk, piece, content(talk, piece), from: seed)
-    #expect(talk.takeStored() == [piece] && talk.fetches.isEmpty)
+    #expect(talk.exchange.webSeeds[seed]?.failures == 0 && talk.exchange.webSeeds[seed]?.error == nil)
+  }
+
+  /// Some octets now and then would keep a piece for ever where there are no peers.
+  @Test func aServerThatDripsIsGivenUpAndAnotherIsAsked() throws {
+    let talk = try Talk(pieces: 1)
+    let seed = join(talk)
+    let other = join(talk)
+    #expect(talk.takeFetches().map(\.seed) == [seed])
+    for _ in 0..<59 {
+      talk.tick()
+      talk.exchange.webSeed(seed, gave: 100, at: talk.now)
+      talk.exchange.webSeedIsAwaited(seed, at: talk.now)
+    }
+    #expect(talk.fetches.isEmpty && talk.abandoned.isEmpty)
+    talk.tick()
+    #expect(talk.abandoned == [seed])
+    #expect(talk.takeFetches().map(\.seed) == [other])
+    #expect(talk.exchange.webSeeds[seed]?.failures == 1)
+  }
+
+  /// 64 KiB a minute are enough, and what our own bounds hold up is not the server's fault.
+  @Test func aServerThatIsSlowStays() throws {
+    let talk = try Talk(pieces: 1)
+    let seed = join(talk)
+    for _ in 0..<200 {
+      talk.tick()
+      talk.exchange.webSeed(seed, gave: 1200, at: talk.now)
+      talk.exchange.webSeedIsAwaited(seed, at: talk.now)
+    }
+    talk.exchange.webSeed(seed, gave: 1, at: talk.now)
+    for _ in 0..<200 { talk.tick() }
+    #expect(talk.abandoned.isEmpty)
+    talk.exchange.webSeedIsAwaited(seed, at: talk.now)
+    for _ in 0..<60 { talk.tick() }
+    #expect(talk.abandoned == [seed])
+  }
+
+  @Test func itIsToldWhyAServerIsAskedAndWhatItGave() throws {
+    let talk = try Talk(pieces: 1)
+    let seed = join(talk)
+    fetchAll(talk)
+    var told: [String] = []
+    for event in talk.events {
+      switch event {
+      case .fetching(let piece, let url, let reason): told.append("\(piece) \(url) \(reason.name)")
+      case .finished(let piece, let from): told.append("\(piece) \(from.webSeeds)")
+      default: break
+      }
+    }
+    #expect(told == ["0 http://server/ random", #"0 ["http://server/"]"#])
+    #expect(talk.exchange.webSeeds[seed]?.received.total == 0, "octets are counted as they come")
   }
 
   @Test func aServerThatWasAskedAloneAndGaveNothingHoldsNobodyUp() throws {

@@ -44,6 +44,18 @@ import Testing
     #expect(book.callAll(at: 10).contains(Make.address(1)))
   }
 
+  @Test func whoWasCalledOrConnectedIsNotUntried() {
+    var book = AddressBook()
+    book.learn(addresses(1..<3), from: .tracker, at: Make.time(0))
+    #expect(book.hasUntried(isSeeding: false, besides: [Make.address(1)]))
+    #expect(!book.hasUntried(isSeeding: false, besides: Set(addresses(1..<3))))
+    book.called(Make.address(2), at: Make.time(0))
+    #expect(!book.hasUntried(isSeeding: false, besides: [Make.address(1)]))
+    // Who made room is no reason for the next to do so.
+    book.parted(Make.address(1), wasOfUse: false, isSeeder: false, at: Make.time(0))
+    #expect(!book.hasUntried(isSeeding: false, besides: []))
+  }
+
   @Test func aSeederCallsNoSeeders() {
     var book = AddressBook()
     book.learn(addresses(1..<3), from: .tracker, at: Make.time(0))

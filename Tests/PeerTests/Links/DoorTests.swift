@@ -70,6 +70,52 @@ import TorrentWire
     await other.close()
   }
 
+  /// The same as another peer.
+  private func greeting(_ world: PeerWorld, as number: Int) async throws -> [UInt8] {
+    let torrent = try #require(await world.api.torrents.all.first)
+    return Handshake(infoHash: torrent.infoHash, peerID: try #require(Make.id(number))).encoded
+  }
+
+  @Test(arguments: [true, false]) func whoIsOfNoUseMakesRoomForWhoComes(isIdle: Bool) async throws {
+    var limits = PeerLimits()
+    limits.connectionsPerTorrent = 1
+    limits.idleTime = .zero
+    let world = try await PeerWorld(limits: limits)
+    let place = try await world.share()
+    let (idle, new) = (try await call(world), try await call(world))
+    var octets = try await greeting(world, as: 7)
+    if !isIdle { PeerMessage.interested.append(to: &octets) }
+    try await idle.write(octets)
+    try await world.until("connected") {
+      let first = try await world.ask("GET", place + "/peers").items.first
+      return first?["interested"]?.flag == !isIdle
+    }
+    try await new.write(try await greeting(world, as: 8))
+    #expect(await isOver(isIdle ? idle : new))
+    #expect(try await world.ask("GET", place + "/peers").items.count == 1)
+    #expect(
+      try await world.ask("GET", place + "/decisions").body.contains("others want its place") == isIdle)
+  }
+
+  @Test func whoIsOfNoUseMakesRoomForWhoIsToBeCalled() async throws {
+    var limits = PeerLimits()
+    limits.connectionsPerTorrent = 1
+    limits.idleTime = .zero
+    let (world, other) = (try await PeerWorld(limits: limits), try await PeerWorld())
+    let place = try await world.share()
+    _ = try await other.add(try PeerWorld.torrent())
+    _ = try await other.ask("PATCH", place, #"{"download_limit":1024}"#)
+    try await other.wait(place, "downloading")
+    let idle = try await call(world)
+    try await idle.write(try await greeting(world, as: 7))
+    try await world.until("connected") { try await !world.ask("GET", place + "/peers").items.isEmpty }
+    try await world.call(other, for: place)
+    #expect(await isOver(idle))
+    try await world.until("taken") {
+      try await world.ask("GET", place + "/peers").items.first?["address"]?.text == "\(other.peerAddress)"
+    }
+  }
+
   @Test func allTorrentsTogetherCallSoMany() async throws {
     let world = try await PeerWorld()
     let place = try await world.addMagnet()

@@ -146,14 +146,67 @@ import TorrentWire
   }
 
   @Test mutating func noMorePiecesAreBegunThanMemoryHolds() {
-    // Four pieces are begun, however long they are.
-    let pieceLength = PiecePicker.memoryLimit
-    var picker = PiecePicker(pieceCount: 9, pieceLength: pieceLength, length: Int64(9 * pieceLength))
+    // Four pieces of two blocks fit.
+    var picker = PiecePicker(
+      pieceCount: 9, pieceLength: Self.pieceLength, length: Int64(9 * Self.pieceLength),
+      memory: PieceMemory(limit: 4 * Self.pieceLength))
     picker.add(all(picker))
-    let blocks = pieceLength / Block.size
-    #expect(picker.pick(9 * blocks, for: 1, having: all(picker), using: &random).count == 4 * blocks)
+    #expect(picker.pick(18, for: 1, having: all(picker), using: &random).count == 8)
     #expect(picker.pickWhole(for: -1, using: &random) == nil)
     #expect(!picker.isEndgame)
+  }
+
+  /// Whoever begins much and goes would else keep the torrent from what others give.
+  @Test mutating func whatNobodyIsAtWorkOnMakesRoom() throws {
+    var picker = PiecePicker(
+      pieceCount: 4, pieceLength: Self.pieceLength, length: Int64(4 * Self.pieceLength),
+      memory: PieceMemory(limit: 2 * Self.pieceLength))
+    let (first, second) = (some([0, 1], of: 4), some([2, 3], of: 4))
+    picker.add(first)
+    picker.add(second)
+    let picks = picker.pick(4, for: 1, having: first, using: &random)
+    #expect(picks.count == 4)
+    #expect(picker.pick(4, for: 2, having: second, using: &random).isEmpty)
+    // Half of one piece comes, and then nothing more.
+    _ = picker.receive(picks[0].block, content(picks[0].block), from: 1)
+    for pick in picks[1...] { picker.release(pick.block, from: 1) }
+    #expect(picker.pick(2, for: 2, having: second, using: &random).count == 2)
+    // The one of which more is here stays.
+    #expect(picker.downloads.keys.contains(picks[0].block.piece) && picker.downloads.count == 2)
+    #expect(picker.progress(of: picks[0].block.piece) == Block.size)
+  }
+
+  @Test mutating func torrentsShareTheMemory() throws {
+    let memory = PieceMemory(limit: 8 * Self.pieceLength)
+    func another() -> PiecePicker {
+      var picker = PiecePicker(
+        pieceCount: 20, pieceLength: Self.pieceLength, length: Int64(20 * Self.pieceLength), memory: memory)
+      picker.add(Bitfield(pieceCount: 20, isFull: true))
+      return picker
+    }
+    var first = another()
+    let everything = all(first)
+    #expect(first.pick(100, for: 1, having: everything, using: &random).count == 16)
+    // However little is free, each may have one piece.
+    var second = another()
+    #expect(second.pick(100, for: 1, having: everything, using: &random).count == 2)
+    #expect(memory.used == 9 * Self.pieceLength)
+    // What becomes free is news to who was denied, and goes to who has less.
+    let before = second.changes
+    for _ in 0..<3 {
+      let piece = try #require(first.downloads.keys.min())
+      for number in 0..<2 {
+        let block = Block(piece: piece, offset: number * Block.size, length: Block.size)
+        _ = first.receive(block, content(block), from: 1)
+      }
+      _ = first.accept(piece)
+      #expect(first.pick(100, for: 1, having: everything, using: &random).isEmpty)
+    }
+    #expect(second.changes != before)
+    #expect(second.pick(100, for: 1, having: everything, using: &random).count == 4)
+    // One that stops gives back what it has.
+    first = another()
+    #expect(memory.used == 3 * Self.pieceLength)
   }
 
   // MARK: Who has what
@@ -327,7 +380,8 @@ import TorrentWire
       case 0:
         let picks = picker.pick(3, for: peer, having: all(picker), using: &random)
         asked += picks.map { (peer, $0.block) }
-        if picks.isEmpty, let pick = picker.pickAgain(for: peer, having: all(picker), using: &random) {
+        if picks.isEmpty, picker.isEndgame, let pick = picker.pickAgain(for: peer, having: all(picker), using: &random)
+        {
           asked.append((peer, pick.block))
         }
       case 1:
