@@ -1,19 +1,26 @@
 /// Percent-encoding (RFC 3986 §2.1).
 public enum PercentEncoding {
   /// Decodes every well-formed escape; a `%` without two hexadecimal digits stays.
-  public static func decode(_ text: some Collection<UInt8>, plusIsSpace: Bool = false) -> [UInt8] {
-    var output: [UInt8] = []
-    output.reserveCapacity(text.count)
-    var rest = text[...]
-    while let byte = rest.popFirst() {
-      if byte == 0x25, let high = rest.first?.hexDigit, let low = rest.dropFirst().first?.hexDigit {
-        output.append(high << 4 | low)
-        rest = rest.dropFirst(2)
-      } else {
-        output.append(plusIsSpace && byte == 0x2B ? 0x20 : byte)
+  ///
+  /// Of a slice of octets, not of any collection: it stands in the way of every request, and what is generic in another module is not
+  /// compiled for octets.
+  public static func decode(_ text: ArraySlice<UInt8>, plusIsSpace: Bool = false) -> [UInt8] {
+    Array(capacity: text.count) { output in
+      var index = text.startIndex
+      while index < text.endIndex {
+        var byte = text[index]
+        if byte == 0x25, text.endIndex - index > 2, let high = text[index + 1].hexDigit,
+          let low = text[index + 2].hexDigit
+        {
+          byte = high << 4 | low
+          index += 2
+        } else if plusIsSpace, byte == 0x2B {
+          byte = 0x20
+        }
+        output.append(byte)
+        index += 1
       }
     }
-    return output
   }
 
   /// Encodes all but the unreserved characters, so that the text may stand as one path segment or query value.

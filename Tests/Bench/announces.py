@@ -1,4 +1,5 @@
-"""Sends UDP announces (BEP 15) at a rate and counts the answers: `announces.py PORT RATE SECONDS`; rate 0 is as fast as it gets."""
+"""Sends UDP announces (BEP 15) at a rate and counts the answers: `announces.py PORT RATE SECONDS`; rate 0 is as fast as it gets.
+Prints how many were sent and answered, the octets that came, and of how many µs an answer took the 50th and the 99th percentile."""
 import random
 import select
 import socket
@@ -32,13 +33,16 @@ def main():
     action, _, connection = struct.unpack(">IIQ", udp.recv(100)[:16])
     assert action == 0
     made, sent, answered, octets = packets(connection), 0, 0, 0
+    asked, took = [0.0] * len(made), []
     udp.setblocking(False)
     begin = time.monotonic()
     while (now := time.monotonic() - begin) < seconds:
         # No more on their way than the sockets hold.
         due = int(now * rate) if rate else sent + 64
         for _ in range(min(due - sent, 64, 512 - (sent - answered))):
-            udp.send(made[sent % len(made)])
+            packet = made[sent % len(made)]
+            asked[int.from_bytes(packet[12:16])] = time.monotonic()
+            udp.send(packet)
             sent += 1
         try:
             while True:
@@ -47,11 +51,13 @@ def main():
                 if answer[:4] != b"\0\0\0\1":
                     raise SystemExit(f"refused: {answer!r}")
                 answered += 1
+                took.append(time.monotonic() - asked[int.from_bytes(answer[4:8])])
         except BlockingIOError:
             pass
         if sent - answered >= 512:
             select.select([udp], [], [], 0.1) or sys.exit(f"lost: {sent} sent, {answered} answered")
-    print(sent, answered, octets)
+    took.sort()
+    print(sent, answered, octets, *(round(took[int(part * (len(took) - 1))] * 1e6) for part in (0.5, 0.99)))
 
 
 if __name__ == "__main__":

@@ -67,35 +67,56 @@ public struct TrackerFailure: Error, Sendable, Equatable, CustomStringConvertibl
 
 /// The parameters of a tracker's URL. Their values are octets, not text: an info hash has all of them, and a `+` is a plus.
 private struct TrackerQuery {
-  var pairs: [(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>)]
+  enum Parameter: String, CaseIterable {
+    case infoHash = "info_hash"
+    case peerID = "peer_id"
+    case port, uploaded, downloaded, left, event, numwant, key, trackerid, ip, compact
+    case noPeerID = "no_peer_id"
+  }
+
+  private static let names = Parameter.allCases.map { Array($0.rawValue.utf8) }
+
+  /// As they came, in their order.
+  private var values: [(parameter: Parameter, value: ArraySlice<UInt8>)] = []
 
   init(_ query: ArraySlice<UInt8>) {
-    pairs = query.split(separator: 0x26).map { pair in
-      let equals = pair.firstIndex(of: 0x3D) ?? pair.endIndex
-      return (pair[..<equals], pair[equals...].dropFirst())
+    values.reserveCapacity(16)
+    var start = query.startIndex
+    while start < query.endIndex {
+      let end = query[start...].firstIndex(of: 0x26) ?? query.endIndex
+      let equals = query[start..<end].firstIndex(of: 0x3D) ?? end
+      let name = query[start..<equals]
+      if let place = Self.names.firstIndex(where: { $0.count == name.count && $0[...] == name }) {
+        values.append((Parameter.allCases[place], query[equals..<end].dropFirst()))
+      }
+      start = end + 1
     }
   }
 
   /// Decoded once; of several the first that says anything, nil where none does.
-  func value(_ name: String) -> [UInt8]? { values(name).first { !$0.isEmpty } }
-
-  func values(_ name: String) -> [[UInt8]] {
-    pairs.filter { $0.name.elementsEqual(name.utf8) }.map { PercentEncoding.decode($0.value) }
+  func value(_ parameter: Parameter) -> [UInt8]? {
+    values.first { $0.parameter == parameter && !$0.value.isEmpty }.map { PercentEncoding.decode($0.value) }
   }
 
-  func number(_ name: String) throws(TrackerFailure) -> Int64? {
-    guard let text = value(name) else { return nil }
+  func all(_ parameter: Parameter) -> [[UInt8]] {
+    values.filter { $0.parameter == parameter }.map { PercentEncoding.decode($0.value) }
+  }
+
+  func number(_ parameter: Parameter) throws(TrackerFailure) -> Int64? {
+    guard let text = value(parameter) else { return nil }
     let isNegative = text.first == 0x2D
     guard let number = (isNegative ? text.dropFirst() : text[...]).parsedDecimal(as: Int64.self) else {
-      throw TrackerFailure("\(name) is no number")
+      throw TrackerFailure("\(parameter.rawValue) is no number")
     }
     return isNegative ? -number : number
   }
 
-  func hash(_ name: String) throws(TrackerFailure) -> InfoHash {
-    let given = values(name)
-    guard given.count < 2 else { throw TrackerFailure("\(name) may be given once") }
-    guard let hash = given.first.flatMap({ InfoHash($0) }) else { throw TrackerFailure("\(name) has to be 20 octets") }
+  func hash() throws(TrackerFailure) -> InfoHash {
+    let given = all(.infoHash)
+    guard given.count < 2 else { throw TrackerFailure("info_hash may be given once") }
+    guard let hash = given.first.flatMap({ InfoHash($0) }) else {
+      throw TrackerFailure("info_hash has to be 20 octets")
+    }
     return hash
   }
 }
@@ -108,30 +129,30 @@ extension AnnounceRequest {
   /// - Throws: for what no answer can be given to. What is not known, empty or without a value does no harm.
   public init(query: ArraySlice<UInt8>) throws(TrackerFailure) {
     let query = TrackerQuery(query)
-    infoHash = try query.hash("info_hash")
-    guard let peerID = query.value("peer_id").flatMap({ PeerID($0) }) else {
+    infoHash = try query.hash()
+    guard let peerID = query.value(.peerID).flatMap({ PeerID($0) }) else {
       throw TrackerFailure("peer_id has to be 20 octets")
     }
     self.peerID = peerID
-    guard let port = try query.number("port"), let port = UInt16(exactly: port) else {
+    guard let port = try query.number(.port), let port = UInt16(exactly: port) else {
       throw TrackerFailure("port has to be 0 to 65535")
     }
     self.port = port
-    uploaded = UInt64(max(0, try query.number("uploaded") ?? 0))
-    downloaded = UInt64(max(0, try query.number("downloaded") ?? 0))
-    left = try query.number("left").flatMap { UInt64(exactly: $0) }
-    switch query.value("event").map({ String(decoding: $0, as: UTF8.self) }) {
+    uploaded = UInt64(max(0, try query.number(.uploaded) ?? 0))
+    downloaded = UInt64(max(0, try query.number(.downloaded) ?? 0))
+    left = try query.number(.left).flatMap { UInt64(exactly: $0) }
+    switch query.value(.event).map({ String(decoding: $0, as: UTF8.self) }) {
     case "started": event = .started
     case "completed": event = .completed
     case "stopped": event = .stopped
     default: event = .none
     }
-    if let number = try query.number("numwant"), number >= 0 { wanted = Int(clamping: number) }
-    key = query.value("key").flatMap { $0.count <= Self.tokenLimit ? $0 : nil }
-    trackerID = query.value("trackerid").flatMap { $0.count <= Self.tokenLimit ? $0 : nil }
-    claimedAddress = query.value("ip").flatMap { IPAddress(String(decoding: $0, as: UTF8.self)) }
-    wantsDictionaries = query.value("compact") == [0x30]
-    leavesOutIDs = query.value("no_peer_id") == [0x31]
+    if let number = try query.number(.numwant), number >= 0 { wanted = Int(clamping: number) }
+    key = query.value(.key).flatMap { $0.count <= Self.tokenLimit ? $0 : nil }
+    trackerID = query.value(.trackerid).flatMap { $0.count <= Self.tokenLimit ? $0 : nil }
+    claimedAddress = query.value(.ip).flatMap { IPAddress(String(decoding: $0, as: UTF8.self)) }
+    wantsDictionaries = query.value(.compact) == [0x30]
+    leavesOutIDs = query.value(.noPeerID) == [0x31]
   }
 
   /// The query of an announce URL, without a question mark.
@@ -157,7 +178,7 @@ extension AnnounceRequest {
 public enum ScrapeRequest {
   /// - Throws: where one of them has not 20 octets, none is given, or more than `limit`.
   public static func infoHashes(query: ArraySlice<UInt8>, limit: Int) throws(TrackerFailure) -> [InfoHash] {
-    let given = TrackerQuery(query).values("info_hash")
+    let given = TrackerQuery(query).all(.infoHash)
     guard !given.isEmpty else { throw TrackerFailure("info_hash is missing: all torrents at once are not told") }
     guard given.count <= limit else { throw TrackerFailure("at most \(limit) info_hash are taken") }
     var hashes: [InfoHash] = []
