@@ -177,12 +177,13 @@ public protocol Selectable: AnyObject, Sendable {
   }
 
   /// Forgets the owner; an event already fetched for it finds a later generation and is dropped.
-  func deregister(_ descriptor: Int32) {
+  /// - Parameter isClosing: it is closed next, which takes it out of epoll's set: nobody has a duplicate of it (epoll(7), question 6).
+  func deregister(_ descriptor: Int32, isClosing: Bool = false) {
     let index = Int(descriptor)
     guard index < slots.count, slots[index].owner != nil else { return }
     slots[index].owner = nil
     slots[index].generation &+= 1
-    _ = retrying { clinux_epoll_ctl(epoll, CLINUX_EPOLL_CTL_DEL, descriptor, 0, 0) }
+    if !isClosing { _ = retrying { clinux_epoll_ctl(epoll, CLINUX_EPOLL_CTL_DEL, descriptor, 0, 0) } }
   }
 
   /// Hears nothing of the descriptor for a tenth of a second: after an error that asking again at once would only repeat.

@@ -64,6 +64,8 @@ public final class TCPListener: Selectable, @unchecked Sendable {
       close(descriptor)
       throw error
     }
+    // Connections inherit it (tcp(7)).
+    try? setOption(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
     reserve = Self.openReserve()
     loop.onLoop { [self] in listen() }
   }
@@ -124,7 +126,6 @@ public final class TCPListener: Selectable, @unchecked Sendable {
       Glibc.close(connection)
       return true
     }
-    try? setOption(connection, Int32(IPPROTO_TCP), TCP_NODELAY)
     // A listener on a wildcard can't know which of its addresses was meant; the connection does.
     let local = address.ip.isUnspecified ? (try? boundAddress(of: connection)) ?? address : address
     accepted(ConnectedSocket(descriptor: connection, peer: peer, local: local))

@@ -126,7 +126,7 @@ public final class TCPStream: @unchecked Sendable {
     phase = .closed
     if let lingerTimer { loop.cancel(lingerTimer) }
     output.discard()
-    loop.deregister(descriptor)
+    loop.deregister(descriptor, isClosing: true)
     Glibc.close(descriptor)
     owner = nil
   }

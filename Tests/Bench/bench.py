@@ -324,7 +324,7 @@ end
         self.memory()
 
     def memory(self):
-        torrents, count = (1000, 100_000) if self.short else (10_000, 1_000_000)
+        torrents, count = (3000, 300_000) if self.short else (10_000, 1_000_000)
         ours = self.ours(
             "tracker", "trackermemory", 18060, "--udp", "127.0.0.1:16969", "--loops", "1", "--announces-per-address", "1000000")
         other = self.keep(peers.opentracker(self.folder("opentrackermemory"), 16970, filling.hashes(torrents)))

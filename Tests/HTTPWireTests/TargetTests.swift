@@ -54,6 +54,6 @@ struct TargetTests {
   func encoding(text: String) {
     let encoded = PercentEncoding.encode(text)
     #expect(encoded.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f && $0 != 0x2f && $0 != 0x3f })
-    #expect(PercentEncoding.decode(Array(encoded.utf8)) == Array(text.utf8))
+    #expect(PercentEncoding.decode(Array(encoded.utf8)[...]) == Array(text.utf8))
   }
 }

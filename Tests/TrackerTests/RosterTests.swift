@@ -60,6 +60,18 @@ import TorrentWire
     }
   }
 
+  /// Whatever octets of their addresses they differ in, they spread: nobody stands far from its place.
+  @Test(arguments: [0, 16, 32, 48]) func addressesOfOneNetworkSpread(shift: UInt64) throws {
+    var roster = Roster<PackedV6>()
+    let network: UInt64 = 0x2001_0DB8_0000_0000
+    for number in UInt64(0)..<20_000 {
+      let address = SocketAddress(ip: IPAddress(v6: network, number << shift), port: 6881)
+      roster.insert(try Make.member(1, at: address), keeps: false, 7)
+    }
+    let distances = (0..<roster.places).filter { !roster[$0].isFree }.map { roster.distance(roster[$0], at: $0, 7) }
+    #expect(distances.count == 20_000 && distances.allSatisfy { $0 < 400 })
+  }
+
   @Test func aMemberHasEveryFieldAgain() throws {
     let id = try #require(PeerID((1...20)))
     for address in ["203.0.113.7:6881", "[2001:db8::7]:65535"] {

@@ -157,6 +157,26 @@ extension Swarm {
     }
   }
 
+  /// Few seeders among many leechers are not told all at once or not at all.
+  @Test func theChoiceIsMixed() throws {
+    var swarm = Make.swarm()
+    for number in 1...155 { swarm.update(try Make.member(number, left: number <= 5 ? 0 : 1), hasCompleted: false) }
+    var generator = SeededGenerator(seed: 3)
+    let asker = try Make.member(200)
+    var without = 0
+    for _ in 1...1000 {
+      let chosen = swarm.choose(50, for: asker, families: [true], using: &generator)
+      if !chosen.contains(where: { swarm.member(at: $0.address)?.isSeeder == true }) { without += 1 }
+    }
+    // 14 in 100 were each chosen without regard to the others.
+    #expect(50...250 ~= without)
+  }
+
+  @Test(arguments: [1, 2, 3, 10, 97, 1000]) func scatteredNumbersComeEachOnce(count: Int) {
+    var generator = SeededGenerator(seed: UInt64(count))
+    for _ in 0..<20 { #expect(Array(Scatter(count, using: &generator)).sorted() == Array(0..<count)) }
+  }
+
   @Test func whoAsksForIDsIsToldThem() throws {
     var swarm = Make.swarm()
     let v6 = SocketAddress(ip: IPAddress(v6: 0x2001_0DB8_0000_0000, 1), port: 6881)

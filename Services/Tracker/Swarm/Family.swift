@@ -73,10 +73,10 @@ struct Family<Address: PackedAddress>: Sendable {
   ) {
     let (all, first) = (leechers.places + seeders.places, leechers.places)
     if asker.isSeeder {
-      pick(wanted, for: asker, from: 0..<first, members: leechers.count, into: &chosen, using: &generator)
-      pick(wanted, for: asker, from: first..<all, members: seeders.count, into: &chosen, using: &generator)
+      pick(wanted, for: asker, from: 0..<first, into: &chosen, using: &generator)
+      pick(wanted, for: asker, from: first..<all, into: &chosen, using: &generator)
     } else {
-      pick(wanted, for: asker, from: 0..<all, members: count, into: &chosen, using: &generator)
+      pick(wanted, for: asker, from: 0..<all, into: &chosen, using: &generator)
     }
   }
 
@@ -85,42 +85,20 @@ struct Family<Address: PackedAddress>: Sendable {
     place < leechers.places ? leechers[place] : seeders[place - leechers.places]
   }
 
-  /// Goes round once from a place at random, in equal steps, and looks at one place of each at random: everybody's turn comes as often as
-  /// everybody else's, nobody comes twice, and the time it takes depends on what it brings alone. Whoever is still missing then, or all
-  /// where most are to be told, are those who stand next.
+  /// In an order at random, so that nobody comes twice and nobody's neighbours come more often with it than others. The time it takes
+  /// depends on what it brings alone.
   private func pick(
-    _ wanted: Int, for asker: Asker, from places: Range<Int>, members: Int, into chosen: inout PeerList,
+    _ wanted: Int, for asker: Asker, from places: Range<Int>, into chosen: inout PeerList,
     using generator: inout some RandomNumberGenerator
   ) {
     let missing = wanted - chosen.count
-    guard members > 0, missing > 0 else { return }
-    /// Of numbers below 2^32: no swarm has as many places.
-    func random(below bound: Int) -> Int { Int(((generator.next() >> 32) &* UInt64(bound)) >> 32) }
-    let start = random(below: places.count)
-    func entry(_ offset: Int) -> Entry<Address> {
-      let place = places.lowerBound + start + offset
-      return self.entry(at: place < places.upperBound ? place : place - places.count)
-    }
-    // Some places have nobody in them, and one may be the asker's.
-    let steps = missing * places.count / members + 2
-    let isScattered = places.count >= 4 * steps
-    if isScattered {
-      /// In parts of 2^16.
-      let width = (places.count << 16) / steps
-      for step in 0..<steps where chosen.count < wanted {
-        let entry = entry(((step * width) >> 16) + random(below: width >> 16))
-        if asker.mayHear(of: entry) { entry.tell(withID: asker.wantsIDs, to: &chosen) }
-      }
-    }
+    guard !places.isEmpty, missing > 0 else { return }
     // Those who can't be told must not make it a walk past all of them.
-    var offset = 0
-    let end = min(places.count, 4 * missing + 16)
-    while chosen.count < wanted, offset < end {
-      let entry = entry(offset)
-      offset += 1
-      if asker.mayHear(of: entry), !isScattered || !chosen.contains(entry.socketAddress) {
-        entry.tell(withID: asker.wantsIDs, to: &chosen)
-      }
+    for offset in Scatter(places.count, using: &generator).prefix(4 * missing + 16) {
+      let entry = entry(at: places.lowerBound + offset)
+      guard asker.mayHear(of: entry) else { continue }
+      entry.tell(withID: asker.wantsIDs, to: &chosen)
+      if chosen.count == wanted { return }
     }
   }
 }

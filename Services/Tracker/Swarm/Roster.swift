@@ -38,15 +38,20 @@ struct Roster<Address: PackedAddress>: Sendable {
   // MARK: Places
 
   private func home(_ address: Address, _ port: UInt16, _ salt: UInt64) -> Int {
+    func mixed(_ word: UInt64, _ factor: UInt64) -> UInt64 {
+      let product = word.multipliedFullWidth(by: factor)
+      return product.high ^ product.low
+    }
+    // Each word whole, and the salt before the first: who has a /64 to choose from must not find two that go the same way.
     let (high, low) = address.words
-    let inner = (high ^ salt).multipliedFullWidth(by: 0x9E37_79B9_7F4A_7C15)
-    let outer = (low << 16 ^ UInt64(port) ^ inner.high ^ inner.low ^ salt.byteSwapped).multipliedFullWidth(
-      by: 0xD6E8_FEB8_6659_FD93)
-    return Int((outer.high ^ outer.low).multipliedFullWidth(by: UInt64(slots.count)).high)
+    var hash = mixed(high ^ salt, 0x9E37_79B9_7F4A_7C15)
+    hash = mixed(low ^ hash, 0xD6E8_FEB8_6659_FD93)
+    hash = mixed(UInt64(port) ^ hash ^ salt.byteSwapped, 0xA076_1D64_78BD_642F)
+    return Int(hash.multipliedFullWidth(by: UInt64(slots.count)).high)
   }
 
   /// How far behind its own place it stands.
-  private func distance(_ entry: Entry<Address>, at place: Int, _ salt: UInt64) -> Int {
+  func distance(_ entry: Entry<Address>, at place: Int, _ salt: UInt64) -> Int {
     let steps = place - home(entry.address, entry.port, salt)
     return steps < 0 ? steps + slots.count : steps
   }

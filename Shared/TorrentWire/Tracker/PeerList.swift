@@ -21,12 +21,6 @@ public struct PeerList: Sendable, Equatable {
   public var count: Int { v4.count + v6.count }
   public var isEmpty: Bool { count == 0 }
 
-  public func contains(_ address: SocketAddress) -> Bool {
-    if let number = address.ip.v4 { return v4.contains(UInt64(number) << 16 | UInt64(address.port)) }
-    guard let (high, low) = address.ip.v6 else { return false }
-    return v6.contains(V6(high: high, low: low, port: address.port))
-  }
-
   public mutating func reserveCapacity(_ count: Int) { v4.reserveCapacity(count) }
 
   public mutating func append(v4 address: UInt32, port: UInt16) { v4.append(UInt64(address) << 16 | UInt64(port)) }
