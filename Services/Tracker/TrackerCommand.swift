@@ -36,7 +36,7 @@ import ServiceKit
   var mostTorrents = TrackerLimits().torrents
 
   @Option(
-    help: "Peers of all torrents, about 250 octets each; beyond, those of a torrent that was quiet long make room.")
+    help: "Peers of all torrents, of 45 to 200 octets each; beyond, those of torrents that were quiet long make room.")
   var mostPeers = TrackerLimits().peers
 
   @Flag(help: "Believe the address that a peer claims with ip=, instead of the one it comes from.")

@@ -19,8 +19,9 @@ extension ClientRequest {
     guard place != nil, let before = try? Target(self), let after = try? Target(next) else {
       throw failure(.brokenResponse, "it leads to what is no web address")
     }
-    // What was meant for one server is nobody else's business.
-    if before.host != after.host || before.port != after.port {
+    // What was meant for one server is nobody else's business, nor anybody's on the way to it.
+    let isAsSafe = next.url.hasPrefix("https:") || url.prefix(6).lowercased() != "https:"
+    if before.host != after.host || before.port != after.port || !isAsSafe {
       next.headers.removeAll { ["authorization", "cookie"].contains($0.name.lowercased()) }
     }
     return next

@@ -263,7 +263,7 @@ final class TestTracker: Sendable {
     let ids = try ConnectionIDs()
     let start = Instant(nanoseconds: 600_000_000_000)
     let id = ids.make(for: .loopbackV4, at: start)
-    for (seconds, isGood) in [(0, true), (59, true), (119, true), (120, false), (3600, false)] {
+    for (seconds, isGood) in [(0, true), (59, true), (179, true), (180, false), (3600, false)] {
       #expect(ids.isGood(id, for: .loopbackV4, at: start + .seconds(seconds)) == isGood)
     }
     #expect(!ids.isGood(id, for: .loopbackV6, at: start) && !ids.isGood(id &+ 1, for: .loopbackV4, at: start))

@@ -298,6 +298,26 @@ extension Swarm {
     #expect(store.torrent(try Make.hash(300), at: 0)?.swarm.count == 1)
   }
 
+  /// Those that were emptied stand before those that are not, and registered ones before those that may go.
+  @Test func theBoundsHoldWhateverStandsInTheWay() throws {
+    let store = Self.store { ($0.peers, $0.torrents) = (50, 9_000) }
+    for number in 1...8_000 { store.set(try Make.hash(number), .registered) }
+    for number in 1...9_500 {
+      #expect(Self.announce(store, try Make.member(1, seen: Int64(number)), of: try Make.hash(number)) != nil)
+      #expect(store.counts.peers <= 50 && store.counts.torrents <= 9_000)
+    }
+    #expect(store.counts.evicted >= 9_450)
+  }
+
+  /// Who says so by both families at once, before anybody has looked for such clients.
+  @Test func aClientOfBothFamiliesCompletesOnce() throws {
+    var swarm = Make.swarm()
+    let v6 = SocketAddress(ip: IPAddress(v6: 0x2001_0DB8_0000_0000, 1), port: 6881)
+    swarm.update(try Make.member(1, left: 0, key: [1]), hasCompleted: true)
+    swarm.update(try Make.member(1, left: 0, at: v6, key: [1]), hasCompleted: true)
+    #expect(swarm.downloads == 1 && swarm.seeders == 1 && swarm.count == 2)
+  }
+
   @Test func torrentsHaveABound() throws {
     let store = Self.store { $0.torrents = 3 }
     let hashes = try (1...5).map { try Make.hash($0) }

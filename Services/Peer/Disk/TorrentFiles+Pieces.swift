@@ -70,6 +70,11 @@ extension TorrentFiles {
     }
   }
 
+  /// Whether the piece is to hold zeros alone.
+  func isOfZeros(_ piece: Int) throws -> Bool {
+    try hashOfZeros(info.length(of: piece)).elementsEqual(info.hash(of: piece))
+  }
+
   /// The SHA-1 of what lies there; nil where a file is shorter.
   private func hash(_ segments: [TorrentInfo.Segment], _ length: Int) throws -> [UInt8]? {
     var scratch = [UInt8](repeating: 0, count: min(length, Self.sliceLength))

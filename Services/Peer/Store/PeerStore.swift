@@ -49,7 +49,7 @@ final class PeerStore: Sendable {
       4,
       """
       ALTER TABLE torrent ADD COLUMN begun INTEGER NOT NULL DEFAULT 0;   -- its files were made, or were there
-      UPDATE torrent SET begun = 1 WHERE downloaded > 0 OR completed_at IS NOT NULL;
+      UPDATE torrent SET begun = 1 WHERE downloaded > 0 OR completed_at IS NOT NULL OR info_hash IN (SELECT info_hash FROM last_seen);
       """),
   ]
 

@@ -67,11 +67,15 @@ extension Torrent {
       guard isDone else { return false }
       // Somebody may have wanted another meanwhile.
     } while wantedFiles(of: info) != wanted
-    if !record.isBegun {
-      record.isBegun = true
-      await save()
-    }
+    await noteBegun()
     return !flag.isRaised
+  }
+
+  /// Its files are there: from now on they are missed when they are not.
+  private func noteBegun() async {
+    guard !record.isBegun else { return }
+    record.isBegun = true
+    await save()
   }
 
   /// Makes the files that are wanted, and reads and hashes every piece; those that were never written are seen as holes.
@@ -101,7 +105,11 @@ extension Torrent {
       do {
         try await torrent.demandPresence(of: files, in: info, until: flag)
         var have = try await torrent.remember(files, of: info, until: flag)
-        if have == nil { have = try await torrent.look(at: files, of: info, until: flag) }
+        if have == nil {
+          have = try await torrent.look(at: files, of: info, until: flag)
+        } else {
+          await torrent.noteBegun()
+        }
         guard let have, !flag.isRaised else { return }
         torrent.have = have
         torrent.begin(info, have)

@@ -62,12 +62,16 @@ extension Torrent {
       if isThere { found.withLock { $0 = file } }
     }
     guard let file = found.withLock({ $0 }) else { return }
-    let isOwn = Lock(false)
+    let (isOwn, isWrong) = (Lock(false), Lock(false))
     let isDone = try await inSlices(info.pieceCount, until: flag, progress: { looked(at: $0, of: info) }) { piece in
       guard !isOwn.withLock({ $0 }) else { return }
-      let isRight = try files.verify(piece)
-      if isRight { isOwn.withLock { $0 = true } }
+      // Zeros are in anybody's file.
+      if try !files.verify(piece) {
+        isWrong.withLock { $0 = true }
+      } else if try !files.isOfZeros(piece) {
+        isOwn.withLock { $0 = true }
+      }
     }
-    if isDone, !isOwn.withLock({ $0 }) { throw ForeignFile(path: files.path(of: file)) }
+    if isDone, !isOwn.withLock({ $0 }), isWrong.withLock({ $0 }) { throw ForeignFile(path: files.path(of: file)) }
   }
 }

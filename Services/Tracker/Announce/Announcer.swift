@@ -109,10 +109,9 @@ final class Announcer: Sendable {
     counters.scrapes.add()
     let time = now()
     return hashes.compactMap { hash in
-      guard let torrent = store.torrent(hash, at: time), isTracked(torrent.standing) else { return nil }
+      guard let torrent = store.summary(hash, at: time), isTracked(torrent.standing) else { return nil }
       return ScrapeEntry(
-        infoHash: hash, seeders: torrent.swarm.seeders, leechers: torrent.swarm.leechers,
-        downloads: torrent.swarm.downloads)
+        infoHash: hash, seeders: torrent.seeders, leechers: torrent.leechers, downloads: torrent.downloads)
     }
   }
 

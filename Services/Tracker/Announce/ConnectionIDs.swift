@@ -6,7 +6,8 @@ import ServiceKit
 /// no answer larger than a request goes to somebody who was only named as the sender.
 ///
 /// Nothing is remembered: an id is a code over the minute and the address, by SipHash-2-4 under a key of this process, as RFC 9018 does
-/// it for the cookies of DNS. It is good in its minute and the next one, so for one to two minutes.
+/// it for the cookies of DNS. It is good in its minute and the two behind it, so for the two minutes that
+/// BEP 15 asks for, and up to three.
 struct ConnectionIDs: Sendable {
   private let key: (UInt64, UInt64)
 
@@ -21,7 +22,7 @@ struct ConnectionIDs: Sendable {
   func isGood(_ id: UInt64, for address: IPAddress, at moment: Instant) -> Bool {
     let minute = minute(of: moment)
     // One operation on whole words, so it takes the same time whatever is wrong with it.
-    return (code(address, minute) ^ id) == 0 || (code(address, minute &- 1) ^ id) == 0
+    return (0...2).contains { (code(address, minute &- $0) ^ id) == 0 }
   }
 
   private func minute(of moment: Instant) -> UInt64 { moment.nanoseconds / 60_000_000_000 }

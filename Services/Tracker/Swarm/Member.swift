@@ -15,7 +15,7 @@ struct Member: Sendable, Equatable {
   /// It was counted among the downloads.
   var hasCompleted = false
 
-  /// Three bits and a half: a tracker that has more to do asks for no more patience.
+  /// What four bits hold: a tracker that has more to do asks for no more patience.
   static let longestStretch = 15
 }
 

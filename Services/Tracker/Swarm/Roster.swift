@@ -5,8 +5,8 @@ import TorrentWire
 /// the place that a keyed hash of its address and port gives it (open addressing; whoever is farther from its place goes first, "Robin
 /// Hood"). So it is found without an index, and a choice at random looks at random places.
 ///
-/// The hash is under a salt, so that nobody can choose addresses that all belong to one place. It is handed in with each call: there may
-/// be a million lists.
+/// The hash is under a salt, so that nobody can choose addresses that all belong to one place. It is handed in with each call: there are
+/// four lists to a torrent, and may be a million torrents.
 ///
 /// Those whose time is over are found without looking at all: of each block of the list a moment is known before which nobody in it is
 /// forgotten.

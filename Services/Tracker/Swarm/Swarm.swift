@@ -1,8 +1,8 @@
 import Octets
 import TorrentWire
 
-/// The peers of one torrent. Every change takes the same time however many they are, and a choice among them as long as what it
-/// brings.
+/// The peers of one torrent. A change takes the same time however many they are, but for a list that grows now and then, and a choice
+/// among them as long as what it brings.
 struct Swarm: Sendable {
   private var v4: Family<PackedV4>
   private var v6: Family<PackedV6>
@@ -47,6 +47,7 @@ struct Swarm: Sendable {
     var member = member
     let old = self.member(at: member.address)
     member.hasCompleted = old?.hasCompleted ?? false
+    if !twins.areSought, member.address.ip.isV4 ? !v6.isEmpty : !v4.isEmpty { twins.seek(among: members) }
     // A peer that says so twice has completed it once, and so has one that says so at two addresses.
     if hasCompleted, member.isSeeder, !member.hasCompleted {
       member.hasCompleted = true
@@ -59,18 +60,10 @@ struct Swarm: Sendable {
       v6.update(member, before: old, keeps: keepsProgress)
     }
     if let old, old.isSeeder != member.isSeeder || old.client != member.client { twins.remove(old) }
-    if old == nil || old?.isSeeder != member.isSeeder || old?.client != member.client { add(member) }
+    if old == nil || old?.isSeeder != member.isSeeder || old?.client != member.client { twins.add(member) }
     earliest = min(earliest, member.expires)
     touched = max(touched, now)
     return old
-  }
-
-  private mutating func add(_ member: Member) {
-    if twins.areSought {
-      twins.add(member)
-    } else if !v4.isEmpty, !v6.isEmpty {
-      twins.seek(among: members)
-    }
   }
 
   @discardableResult

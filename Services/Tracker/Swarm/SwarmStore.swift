@@ -18,40 +18,7 @@ final class SwarmStore: Sendable {
     var swarm: Swarm
   }
 
-  private struct Shard {
-    var torrents: [InfoHash: Torrent] = [:]
-    var random: SeededGenerator
-    /// Torrents whose downloads were not written down yet.
-    var unwritten: Set<InfoHash> = []
-    /// Torrents that made room for others, and were written down once.
-    var forgotten: Set<InfoHash> = []
-
-    /// As long as nothing can be written they are not remembered without end: those beyond come back with a restart, and make room
-    /// again.
-    mutating func noteForgotten(_ hash: InfoHash) {
-      if forgotten.count < 4096 { forgotten.insert(hash) }
-    }
-
-    /// Changes a torrent where it lies: a copy of it would hold all of its peers.
-    /// - Returns: nil where it is not known.
-    mutating func change<Value, Failure: Error>(
-      _ hash: InfoHash, _ body: (inout Torrent, inout SeededGenerator) throws(Failure) -> Value
-    ) throws(Failure) -> Value? {
-      guard let place = torrents.index(forKey: hash) else { return nil }
-      return try body(&torrents.values[place], &random)
-    }
-
-    /// Of a few that may go, the one that was quiet longest.
-    func coldest(where mayGo: (InfoHash, Torrent) -> Bool) -> InfoHash? {
-      var coldest: (hash: InfoHash, touched: Int64)?
-      for (hash, torrent) in torrents.prefix(64) where mayGo(hash, torrent) {
-        if torrent.swarm.touched < coldest?.touched ?? .max { coldest = (hash, torrent.swarm.touched) }
-      }
-      return coldest?.hash
-    }
-  }
-
-  private let shards: [Lock<Shard>]
+  private let shards: [Lock<SwarmShard>]
   private let limits: TrackerLimits
   /// What each has moved is kept of every peer, since users' amounts are counted from it.
   private let keepsProgress: Bool
@@ -75,7 +42,7 @@ final class SwarmStore: Sendable {
     self.keepsProgress = keepsProgress
     salt = generator.next()
     shards = (0..<(1 << Int(Self.shardBits))).map { _ in
-      Lock(Shard(random: SeededGenerator(seed: generator.next())))
+      Lock(SwarmShard(random: SeededGenerator(seed: generator.next())))
     }
   }
 
@@ -91,7 +58,7 @@ final class SwarmStore: Sendable {
     if evicted != 0 { self.evicted.wrappingAdd(evicted, ordering: .relaxed) }
   }
 
-  private func shard(of hash: InfoHash) -> Lock<Shard> {
+  private func shard(of hash: InfoHash) -> Lock<SwarmShard> {
     shards[Int(truncatingIfNeeded: hash.prefix >> (64 - Self.shardBits))]
   }
 
@@ -102,13 +69,11 @@ final class SwarmStore: Sendable {
   func set(_ hash: InfoHash, _ standing: Standing, downloads: Int? = nil) {
     shard(of: hash).withLock { shard in
       if shard.torrents[hash] == nil {
-        shard.torrents[hash] = Torrent(swarm: Swarm(salt: salt))
+        shard.add(hash, Torrent(swarm: Swarm(salt: salt)))
         count(torrents: 1)
       }
-      shard.change(hash) { torrent, _ in
-        torrent.standing = standing
-        if let downloads { torrent.swarm.downloads = downloads }
-      }
+      shard.set(standing, of: hash)
+      if let downloads { shard.change(hash) { torrent, _ in torrent.swarm.downloads = downloads } }
     }
   }
 
@@ -117,7 +82,7 @@ final class SwarmStore: Sendable {
     shard(of: hash).withLock { shard in
       shard.unwritten.remove(hash)
       shard.forgotten.remove(hash)
-      guard let gone = shard.torrents.removeValue(forKey: hash) else { return }
+      guard let gone = shard.remove(hash) else { return }
       count(torrents: -1, peers: -gone.swarm.count)
     }
   }
@@ -126,9 +91,7 @@ final class SwarmStore: Sendable {
     for shard in shards {
       shard.withLock { shard in
         count(torrents: -shard.torrents.count, peers: -shard.torrents.values.reduce(0) { $0 + $1.swarm.count })
-        shard.torrents = [:]
-        shard.unwritten = []
-        shard.forgotten = []
+        shard.removeAll()
       }
     }
     evicted.store(0, ordering: .relaxed)
@@ -140,6 +103,16 @@ final class SwarmStore: Sendable {
       shard.change(hash) { torrent, _ in
         count(peers: -torrent.swarm.expire(at: now))
         return torrent
+      }
+    }
+  }
+
+  /// Its numbers alone, which hold no list of peers.
+  func summary(_ hash: InfoHash, at now: Int64) -> Summary? {
+    shard(of: hash).withLock { shard in
+      shard.change(hash) { torrent, _ in
+        count(peers: -torrent.swarm.expire(at: now))
+        return Summary(hash, torrent)
       }
     }
   }
@@ -162,7 +135,7 @@ final class SwarmStore: Sendable {
     _ announcement: Announcement, of hash: InfoHash, at now: Int64, accepts: (Standing) -> Bool
   ) throws(Refusal) -> Outcome {
     let counts = counts
-    if counts.peers >= limits.peers { forgetPeers(sparing: hash) }
+    if counts.peers >= limits.peers, !announcement.isStopped { forgetPeers(sparing: hash) }
     // To make room means to look into other shards, so not while this one is locked.
     if counts.torrents >= limits.torrents, !announcement.isStopped, standing(hash) == nil, accepts(.unlisted) {
       guard forgetTorrent() else { throw .noRoom }
@@ -181,7 +154,7 @@ final class SwarmStore: Sendable {
       if outcome == nil {
         guard accepts(.unlisted) else { throw .standing(.unlisted) }
         if announcement.isStopped { return .nobody }
-        shard.torrents[hash] = Torrent(swarm: Swarm(salt: salt))
+        shard.add(hash, Torrent(swarm: Swarm(salt: salt)))
         count(torrents: 1)
         outcome = try shard.change(hash, take)
       }
@@ -199,17 +172,11 @@ final class SwarmStore: Sendable {
       shard.withLock { shard in
         var peers = 0
         var idle: [InfoHash] = []
-        // In place: a change of a copy would copy all of its peers.
-        var index = shard.torrents.startIndex
-        while index != shard.torrents.endIndex {
-          defer { shard.torrents.formIndex(after: &index) }
-          peers += shard.torrents.values[index].swarm.expire(at: now)
-          let torrent = shard.torrents.values[index]
-          if torrent.standing == .unlisted, torrent.swarm.isEmpty, torrent.swarm.downloads == 0 {
-            idle.append(shard.torrents.keys[index])
-          }
+        shard.changeAll { hash, torrent in
+          peers += torrent.swarm.expire(at: now)
+          if torrent.standing == .unlisted, torrent.swarm.isEmpty, torrent.swarm.downloads == 0 { idle.append(hash) }
         }
-        for hash in idle { shard.torrents[hash] = nil }
+        for hash in idle { shard.remove(hash) }
         count(torrents: -idle.count, peers: -peers)
       }
     }
@@ -221,21 +188,22 @@ final class SwarmStore: Sendable {
     return Array(start..<shards.count) + Array(0..<start)
   }
 
-  /// Forgets the peers of the torrent that was quiet longest among a few.
+  /// Forgets the peers of torrents that were quiet longest among a few, until there is some room: to look for them is not for every
+  /// announce.
   private func forgetPeers(sparing hash: InfoHash) {
+    let goal = limits.peers - limits.peers / 100 - 1
     for place in shardsInTurn() {
-      let peers = shards[place].withLock { shard -> Int? in
-        guard let coldest = shard.coldest(where: { $0 != hash && !$1.swarm.isEmpty }) else { return nil }
-        return shard.change(coldest) { torrent, _ in
-          let count = torrent.swarm.count
-          let downloads = torrent.swarm.downloads
-          torrent.swarm = Swarm(salt: salt)
-          torrent.swarm.downloads = downloads
-          return count
+      shards[place].withLock { shard in
+        for coldest in shard.coldest(16, where: { $0 != hash && !$1.swarm.isEmpty }) where counts.peers > goal {
+          shard.change(coldest) { torrent, _ in
+            count(peers: -torrent.swarm.count, evicted: 1)
+            let downloads = torrent.swarm.downloads
+            torrent.swarm = Swarm(salt: salt)
+            torrent.swarm.downloads = downloads
+          }
         }
       }
-      guard let peers else { continue }
-      return count(peers: -peers, evicted: 1)
+      if counts.peers <= goal { return }
     }
   }
 
@@ -245,10 +213,12 @@ final class SwarmStore: Sendable {
   private func forgetTorrent() -> Bool {
     for place in shardsInTurn() {
       let gone = shards[place].withLock { shard -> Torrent? in
-        guard let coldest = shard.coldest(where: { $1.standing == .unlisted }) else { return nil }
+        guard shard.unlisted > 0, let coldest = shard.coldest(1, where: { $1.standing == .unlisted }).first else {
+          return nil
+        }
         shard.unwritten.remove(coldest)
         if (shard.torrents[coldest]?.swarm.downloads ?? 0) > 0 { shard.noteForgotten(coldest) }
-        return shard.torrents.removeValue(forKey: coldest)
+        return shard.remove(coldest)
       }
       guard let gone else { continue }
       count(torrents: -1, peers: -gone.swarm.count, evicted: 1)
@@ -290,9 +260,7 @@ final class SwarmStore: Sendable {
     return shards.flatMap { shard in
       shard.withLock { shard in
         shard.torrents.map { hash, torrent in
-          Summary(
-            hash: hash, standing: torrent.standing, seeders: torrent.swarm.seeders, leechers: torrent.swarm.leechers,
-            downloads: torrent.swarm.downloads)
+          Summary(hash, torrent)
         }
       }
     }
@@ -304,5 +272,13 @@ final class SwarmStore: Sendable {
     var seeders: Int
     var leechers: Int
     var downloads: Int
+  }
+}
+
+extension SwarmStore.Summary {
+  fileprivate init(_ hash: InfoHash, _ torrent: SwarmStore.Torrent) {
+    self.init(
+      hash: hash, standing: torrent.standing, seeders: torrent.swarm.seeders, leechers: torrent.swarm.leechers,
+      downloads: torrent.swarm.downloads)
   }
 }

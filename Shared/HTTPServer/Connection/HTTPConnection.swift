@@ -137,7 +137,7 @@ actor HTTPConnection: StreamOwner {
         await withTaskCancellationHandler {
           // Looked at here: a task of another loop may lose its turn on the way, and nobody would wake it.
           await withCheckedContinuation { waiting in
-            if wakeUps == before, !Task.isCancelled { reader = waiting } else { waiting.resume() }
+            if wakeUps == before, reader == nil, !Task.isCancelled { reader = waiting } else { waiting.resume() }
           }
         } onCancel: {
           loop.submit { self.assumeIsolated { $0.wakeReader() } }

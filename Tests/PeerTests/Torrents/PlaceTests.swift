@@ -167,6 +167,19 @@ import Testing
     #expect(try await world.ask("GET", place).number("pieces_here") == 1)
   }
 
+  /// A torrent with a piece of zeros, and somebody's file that has zeros there too: it may be another disk's image.
+  @Test func zerosProveNothing() async throws {
+    let world = try await PeerWorld()
+    let zeros = [UInt8](repeating: 0, count: 16_384)
+    try world.folder.write(zeros + Self.foreign, to: "film.bin")
+    let place = try await world.add(try PeerWorld.torrent("film.bin", zeros + PeerWorld.content))
+    try await world.wait(place, "failed")
+    #expect(world.folder.read("film.bin") == zeros + Self.foreign)
+    // Where nothing else is to be there, it is right.
+    try world.folder.write(zeros, to: "zeros.bin")
+    try await world.wait(try await world.add(try PeerWorld.torrent("zeros.bin", zeros)), "seeding")
+  }
+
   @Test func roomThatWasTakenAloneIsNobodys() async throws {
     let world = try await PeerWorld()
     try world.folder.write([], to: "film.bin")
