@@ -6,7 +6,7 @@ import subprocess
 #: What differs from run to run: when it happened, what was made up at random, and what follows from either.
 CHANGING = [
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
-    (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "DATE"),
+    (r"\w{3}, \d{1,2} \w{3} \d{4} \d\d:\d\d:\d\d [+-]\d{4}", "DATE"),
     (r"\bid \w{11,14}\b", "id ID"),
     (r"<\d+\.\w+@", "<ID@"),
     (r"-{24,}\w{16}", "BOUNDARY"),
