@@ -309,6 +309,17 @@ extension Swarm {
     #expect(store.counts.evicted >= 9_450)
   }
 
+  @Test func oneTorrentAloneHoldsTheBoundToo() throws {
+    let store = Self.store { $0.peers = 50 }
+    let hash = try Make.hash(1)
+    for number in 1...200 { _ = Self.announce(store, try Make.member(number), of: hash) }
+    #expect(store.counts.peers == 50 && store.torrent(hash, at: 0)?.swarm.count == 50)
+    // Who has a place keeps it, and another torrent takes theirs.
+    #expect(Self.announce(store, try Make.member(1, left: 0), of: hash)?.seeders == 1)
+    #expect(Self.announce(store, try Make.member(1), of: try Make.hash(2))?.leechers == 1)
+    #expect(store.counts.peers == 1)
+  }
+
   /// Who says so by both families at once, before anybody has looked for such clients.
   @Test func aClientOfBothFamiliesCompletesOnce() throws {
     var swarm = Make.swarm()

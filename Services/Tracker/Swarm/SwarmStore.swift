@@ -140,13 +140,15 @@ final class SwarmStore: Sendable {
     if counts.torrents >= limits.torrents, !announcement.isStopped, standing(hash) == nil, accepts(.unlisted) {
       guard forgetTorrent() else { throw .noRoom }
     }
+    // Where no other torrent has peers to forget, who is new gets no place.
+    let room = self.counts.peers < limits.peers ? limits.peersPerTorrent : 0
     let keepsProgress = keepsProgress || counts.peers < limits.progress
     return try shard(of: hash).withLock { shard throws(Refusal) in
       func take(_ torrent: inout Torrent, _ random: inout SeededGenerator) throws(Refusal) -> Outcome {
         guard accepts(torrent.standing) else { throw .standing(torrent.standing) }
         let before = torrent.swarm.count
         let outcome = torrent.swarm.take(
-          announcement, at: now, room: limits.peersPerTorrent, keepsProgress: keepsProgress, using: &random)
+          announcement, at: now, room: room, keepsProgress: keepsProgress, using: &random)
         count(peers: torrent.swarm.count - before)
         return outcome
       }
