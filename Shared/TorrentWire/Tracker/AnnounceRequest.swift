@@ -105,9 +105,12 @@ private struct TrackerQuery {
   func number(_ parameter: Parameter) throws(TrackerFailure) -> Int64? {
     guard let text = value(parameter) else { return nil }
     let isNegative = text.first == 0x2D
-    guard let number = (isNegative ? text.dropFirst() : text[...]).parsedDecimal(as: Int64.self) else {
+    let digits = isNegative ? text.dropFirst() : text[...]
+    guard !digits.isEmpty, digits.allSatisfy({ $0.isASCIIDigit }) else {
       throw TrackerFailure("\(parameter.rawValue) is no number")
     }
+    // Larger ones are as good as the largest: some say so that they don't know.
+    let number = digits.parsedDecimal(as: Int64.self) ?? .max
     return isNegative ? -number : number
   }
 
@@ -134,13 +137,14 @@ extension AnnounceRequest {
       throw TrackerFailure("peer_id has to be 20 octets")
     }
     self.peerID = peerID
-    guard let port = try query.number(.port), let port = UInt16(exactly: port) else {
+    guard let port = try query.number(.port) else { throw TrackerFailure("port is missing") }
+    guard let port = UInt16(exactly: port) else {
       throw TrackerFailure("port has to be 0 to 65535")
     }
     self.port = port
     uploaded = UInt64(max(0, try query.number(.uploaded) ?? 0))
     downloaded = UInt64(max(0, try query.number(.downloaded) ?? 0))
-    left = try query.number(.left).flatMap { UInt64(exactly: $0) }
+    left = try query.number(.left).flatMap { $0 == .max ? nil : UInt64(exactly: $0) }
     switch query.value(.event).map({ String(decoding: $0, as: UTF8.self) }) {
     case "started": event = .started
     case "completed": event = .completed
