@@ -32,7 +32,10 @@ import ServiceKit
   @Option(help: "Announces a second of an address; more may come at once for a while.")
   var announcesPerAddress = TrackerLimits().announcesPerAddress
 
-  @Option(help: "Torrents that are known; beyond, one that nobody registered and that was quiet long makes room.")
+  @Option(
+    help:
+      "Torrents that are known; beyond, one that nobody registered and that was quiet long makes room. Registered ones are always taken."
+  )
   var mostTorrents = TrackerLimits().torrents
 
   @Option(

@@ -28,9 +28,10 @@ extension Torrent {
     }
     // Whom it knows already it calls first.
     if state == .downloading, links.count < 5, !book.hasDue(at: now) { announcer?.assumeIsolated { $0.wantsPeers() } }
-    if record.uploaded &- written.uploaded > 64 << 20 || record.downloaded &- written.downloaded > 64 << 20 {
-      loop.spawn { await self.save() }
-    }
+    let unwritten = (record.uploaded &- written.uploaded) &+ (record.downloaded &- written.downloaded)
+    secondsUnwritten = unwritten > 0 ? secondsUnwritten + 1 : 0
+    // What a crash takes from the totals is what moved in half a minute, and 64 MiB at most.
+    if unwritten > 64 << 20 || secondsUnwritten >= 30 { loop.spawn { await self.save() } }
   }
 
   /// Adds what has moved since the last time to the totals.

@@ -95,6 +95,8 @@ actor Torrent {
   private var lastPeer: PeerNumber = 0
   /// Octets that were written down last.
   var written: (uploaded: UInt64, downloaded: UInt64) = (0, 0)
+  /// For how long more has moved than that.
+  var secondsUnwritten = 0
   var meters: (up: RateMeter, down: RateMeter)
   var lastTotals: (up: UInt64, down: UInt64) = (0, 0)
 
@@ -243,6 +245,7 @@ actor Torrent {
   /// Writes down what has to outlast a restart.
   func save() async {
     written = (record.uploaded, record.downloaded)
+    secondsUnwritten = 0
     do {
       try await around.store.update(record)
     } catch {
