@@ -19,10 +19,11 @@ extension Torrent {
     guard let door, takesPeers, book.hasDue(at: now) else { return }
     var connected = connected
     // Who is of no use gives its place to who may be, one at a time; not to who was of none before.
-    if !hasPlaces, !book.hasUntried(isSeeding: state == .seeding, besides: connected) { return }
-    let places = around.limits.connectionsPerTorrent + (hasPlaces ? 0 : 1)
-    while calls.count < around.limits.calls, links.count + calls.count < places,
-      door.mayCall, let address = book.next(at: now, isSeeding: state == .seeding, besides: connected)
+    let makesRoom = !hasPlaces
+    let places = around.limits.connectionsPerTorrent + (makesRoom ? 1 : 0)
+    while calls.count < around.limits.calls, links.count + calls.count < places, door.mayCall,
+      let address = book.next(
+        at: now, isSeeding: state == .seeding, besides: connected, untriedOnly: makesRoom)
     {
       book.called(address, at: now)
       connected.insert(address)
