@@ -45,7 +45,7 @@ extension Exchange {
       let octets = Array(content[block.offset..<block.offset + block.length])
       downloaded += UInt64(octets.count)
       switch picker.receive(block, octets, from: seed) {
-      case .unwanted: wasted += UInt64(octets.count)
+      case .unwanted: unused += UInt64(octets.count)
       case .kept(let others): cancel(block, others, at: now)
       case .complete(let others):
         cancel(block, others, at: now)
