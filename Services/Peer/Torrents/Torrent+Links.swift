@@ -52,7 +52,8 @@ extension Torrent {
       calls.remove(address)
       return
     }
-    guard run == self.run, takesPeers else {
+    // Who is called no more was told of by a tracker that is left.
+    guard run == self.run, calls.contains(address), takesPeers else {
       socket.close()
       calls.remove(address)
       return
@@ -68,7 +69,7 @@ extension Torrent {
   /// Both handshakes are done.
   /// - Returns: nil where the peer is not wanted.
   func join(_ link: PeerLink, _ handshake: Handshake) -> PeerNumber? {
-    if let called = link.called { calls.remove(called) }
+    if let called = link.called, calls.remove(called) == nil { return nil }
     guard let exchange, takesPeers else { return nil }
     let now = Instant.current
     switch exchange.join(link.called ?? link.address, handshake, isOutgoing: link.called != nil, at: now) {
