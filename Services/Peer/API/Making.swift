@@ -37,16 +37,28 @@ extension PeerAPI {
       throw Problem.invalid(
         field: "path", "must be the name of a file or folder that lies in the download folder itself, without a slash")
     }
-    let parts = [path]
     let tiers = try tiers(body.trackers)
     let webSeeds = try webSeeds(body.webSeeds)
     let uploadLimit = try Self.rate(body.uploadLimit, "upload_limit")
     let downloadLimit = try Self.rate(body.downloadLimit, "download_limit")
+    do { try await torrents.beginMaking(path) } catch { throw Problem(409, "\(error)") }
+    do {
+      return try await hash(path, body, tiers, webSeeds, (uploadLimit, downloadLimit))
+    } catch {
+      await torrents.made(path)
+      throw error
+    }
+  }
+
+  /// What is hashed is kept from being deleted until the job ends, or until this throws.
+  private func hash(
+    _ path: String, _ body: NewTorrent, _ tiers: [[String]], _ webSeeds: [String], _ limits: (up: Int?, down: Int?)
+  ) async throws -> Response {
     let around = around
     let maker: TorrentMaker
     do {
       maker = try await around.making.run {
-        try TorrentMaker(parts, below: around.folder, pieceLength: body.pieceLength ?? 262_144)
+        try TorrentMaker([path], below: around.folder, pieceLength: body.pieceLength ?? 262_144)
       }
     } catch TorrentMakerError.pieceLength(let length) {
       throw Problem.invalid(field: "piece_length", "can't be \(length): a power of two from 16384 to 16777216 can")
@@ -78,16 +90,18 @@ extension PeerAPI {
         record.tiers = tiers
         record.webSeeds = webSeeds
         record.isPaused = body.paused ?? false
-        record.uploadLimit = Self.bound(uploadLimit)
-        record.downloadLimit = Self.bound(downloadLimit)
+        record.uploadLimit = Self.bound(limits.up)
+        record.downloadLimit = Self.bound(limits.down)
         guard !job.isCancelled else { throw TorrentMakerError.cancelled }
         do {
           _ = try await torrents.add(record, info: read)
         } catch Torrents.Failure.exists {
           // It is what was wanted.
         }
+        await torrents.made(path)
         job.finish(.success("/v1/torrents/\(record.hash)"))
       } catch {
+        await torrents.made(path)
         job.finish(.failure("\(error)"))
       }
     }

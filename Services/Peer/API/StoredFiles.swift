@@ -30,10 +30,16 @@ extension PeerAPI {
   func deleteStoredFile(_ request: Request) async throws -> Response {
     let name = request.parameter("name")
     guard try await stored({ try StoredFile(name, in: $0) }) != nil else { throw Problem.notFound("file \(name)") }
-    if let owner = await torrents.owners[name] {
-      throw Problem(409, "Torrent \(owner) has its file there: remove the torrent, with its data or without, first.")
+    do { try await torrents.beginDeleting(name) } catch { throw Problem(409, "\(error)") }
+    let isGone: Bool
+    do {
+      isGone = try await stored { try StoredFile.remove(name, in: $0) }
+    } catch {
+      await torrents.deleted(name)
+      throw error
     }
-    guard try await stored({ try StoredFile.remove(name, in: $0) }) else { throw Problem.notFound("file \(name)") }
+    await torrents.deleted(name)
+    guard isGone else { throw Problem.notFound("file \(name)") }
     return .empty()
   }
 

@@ -15,10 +15,7 @@ extension Exchange {
   }
 
   func blame(_ culprit: PeerNumber, for piece: Int, at now: Instant) {
-    if let url = webSeeds[culprit]?.url {
-      webSeeds[culprit]?.state = .refused
-      return tell(.webSeedRefused(url))
-    }
+    if webSeeds[culprit] != nil { return refuse(webSeed: culprit, at: now) }
     guard let origin = origins[culprit] else { return }
     let isElsewhere =
       inOrder.contains { $0.number != culprit && $0.pieces[piece] }
@@ -26,6 +23,17 @@ extension Exchange {
     let times = remember(piece, spoiltBy: origin.address.ip)
     if isElsewhere || times == nil { return ban(origin, at: now) }
     if times == 2 { picker.shun(piece, of: culprit) }
+  }
+
+  /// It is asked no more. The next piece was asked of it before this one's hash was known: others get that one too.
+  private func refuse(webSeed seed: PeerNumber, at now: Instant) {
+    guard let before = webSeeds[seed], before.state != .refused else { return }
+    webSeeds[seed]?.state = .refused
+    tell(.webSeedRefused(before.url))
+    guard case .fetching(let next) = before.state else { return }
+    actions.append(.abandon(seed))
+    release(next, from: seed)
+    askEverybody(at: now)
   }
 
   /// - Returns: how often the address has spoilt this piece; nil where it is to be forgiven no more. To come anew helps nobody.

@@ -83,7 +83,7 @@ extension Exchange {
     let (wasAsked, askedAt) = peer.takes(block)
     guard wasAsked else {
       // A few may have crossed something; more are meant to fill the link.
-      wasted += UInt64(content.count)
+      unused += UInt64(content.count)
       peer.unasked += 1
       if peer.unasked > Self.unaskedLimit { close(peer, .outOfTurn("blocks that nobody asked for"), at: now) }
       return
@@ -94,7 +94,7 @@ extension Exchange {
     if let askedAt { peer.pipeline.blockCame(after: now.since(askedAt)) }
     downloaded += UInt64(content.count)
     switch picker.receive(block, content, from: peer.number) {
-    case .unwanted: wasted += UInt64(content.count)
+    case .unwanted: unused += UInt64(content.count)
     case .kept(let others): cancel(block, others, at: now)
     case .complete(let others):
       cancel(block, others, at: now)
@@ -130,7 +130,7 @@ extension Exchange {
     switch check {
     case .unwritten: picker.giveUp(piece)
     case .bad:
-      wasted += UInt64(picker.length(of: piece))
+      unused += UInt64(picker.length(of: piece))
       tell(.refused(piece: piece, from: names))
       if let culprit = picker.refuse(piece) { blame(culprit, for: piece, at: now) }
       askEverybody(at: now)

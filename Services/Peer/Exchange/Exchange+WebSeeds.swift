@@ -45,7 +45,7 @@ extension Exchange {
       let octets = Array(content[block.offset..<block.offset + block.length])
       downloaded += UInt64(octets.count)
       switch picker.receive(block, octets, from: seed) {
-      case .unwanted: wasted += UInt64(octets.count)
+      case .unwanted: unused += UInt64(octets.count)
       case .kept(let others): cancel(block, others, at: now)
       case .complete(let others):
         cancel(block, others, at: now)
@@ -58,12 +58,17 @@ extension Exchange {
 
   /// Nothing came of it: others are asked, and the server rests.
   func fetchFailed(_ piece: Int, _ reason: String, from seed: PeerNumber, at now: Instant) {
-    var download = PieceDownload(piece: piece, length: picker.length(of: piece))
-    for block in download.ask(.max, of: seed) { picker.release(block, from: seed) }
-    picker.forgetSole(seed)
+    release(piece, from: seed)
     webSeeds[seed]?.failed(reason, at: now)
     if let url = webSeeds[seed]?.url { tell(.webSeedFailed(url, reason)) }
     askEverybody(at: now)
+  }
+
+  /// A piece that it was asked for may come from others.
+  func release(_ piece: Int, from seed: PeerNumber) {
+    var download = PieceDownload(piece: piece, length: picker.length(of: piece))
+    for block in download.ask(.max, of: seed) { picker.release(block, from: seed) }
+    picker.forgetSole(seed)
   }
 
   /// Who gives next to nothing keeps its piece from nobody.

@@ -52,8 +52,10 @@ final class Exchange {
   /// Octets of pieces that came and went.
   var downloaded: UInt64 = 0
   var uploaded: UInt64 = 0
-  /// Octets that had to be thrown away: bad, or here already.
-  var wasted: UInt64 = 0
+  /// Octets that were bad, or here already.
+  var unused: UInt64 = 0
+  /// Octets that had to be thrown away: those, and what was dropped before its piece was whole.
+  var wasted: UInt64 { unused + picker.dropped }
 
   /// Requests of a peer that wait, at most: it is told so.
   static let wishLimit = 500

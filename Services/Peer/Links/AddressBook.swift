@@ -28,6 +28,7 @@ struct AddressBook: Sendable {
 
     /// Who was of use once is given up later. One failure may be the call that is under way.
     var isHopeless: Bool { failures >= (wasOfUse ? 5 : 2) }
+    var isUntried: Bool { failures == 0 && vain == 0 && !wasOfUse }
   }
 
   private var entries: [SocketAddress: Entry] = [:]
@@ -106,7 +107,10 @@ struct AddressBook: Sendable {
   func hasDue(at now: Instant) -> Bool { earliest <= now }
 
   /// Somebody to call who is not connected: who waits longest. The caller says then what came of it.
-  mutating func next(at now: Instant, isSeeding: Bool, besides connected: Set<SocketAddress>) -> SocketAddress? {
+  /// - Parameter untriedOnly: none but those of whom nothing is known yet but the address.
+  mutating func next(
+    at now: Instant, isSeeding: Bool, besides connected: Set<SocketAddress>, untriedOnly: Bool = false
+  ) -> SocketAddress? {
     guard hasDue(at: now) else { return nil }
     var next: (address: SocketAddress, entry: Entry)?
     earliest = .never
@@ -116,20 +120,15 @@ struct AddressBook: Sendable {
       } else if connected.contains(address) || isSeeding && entry.isSeeder {
         // It may be otherwise in a while.
         earliest = min(earliest, now + .seconds(Self.firstPause))
+      } else if untriedOnly, !entry.isUntried {
+        // It is passed over for others alone, and due all the same.
+        earliest = min(earliest, entry.nextAt)
       } else if next.map({ (entry.nextAt, entry.number) < ($0.entry.nextAt, $0.entry.number) }) ?? true {
         next = (address, entry)
       }
     }
-    if next != nil { earliest = now }
+    if next != nil { earliest = min(earliest, now) }
     return next?.address
-  }
-
-  /// Whether there is somebody of whom nothing is known yet but the address.
-  func hasUntried(isSeeding: Bool, besides connected: Set<SocketAddress>) -> Bool {
-    entries.contains { address, entry in
-      entry.failures == 0 && entry.vain == 0 && !entry.wasOfUse && !connected.contains(address)
-        && !(isSeeding && entry.isSeeder)
-    }
   }
 
   /// It is called now: until it answers, that is one more time in vain.
@@ -157,6 +156,7 @@ struct AddressBook: Sendable {
   mutating func isThereElsewhere(_ address: SocketAddress, at now: Instant) {
     guard entries[address] != nil else { return }
     entries[address]?.failures = 0
+    entries[address]?.vain += 1
     entries[address]?.nextAt = now + .seconds(Self.longestPause)
   }
 

@@ -37,6 +37,8 @@ struct PiecePicker {
   var changes: Int { ownChanges + memory.changes }
   private var ownChanges = 0
   private var suspicions = Suspicions()
+  /// Octets that came and have to come again, since what was begun was dropped.
+  private(set) var dropped: UInt64 = 0
   /// Who is asked no more for a piece, since it gave it badly again and again.
   private var shunned: [Int: Set<PeerNumber>] = [:]
   /// For pieces that are begun.
@@ -144,11 +146,17 @@ struct PiecePicker {
   mutating func pickWhole<Random: RandomNumberGenerator>(
     for peer: PeerNumber, using random: inout Random
   ) -> (piece: Int, reason: PickReason)? {
+    // What is begun needs no room, and goes where others make it: it is ended first.
+    if !memory.mayTake(pieceLength), let pick = pickBegun(for: peer) { return pick }
     if let (piece, reason) = next({ _ in true }, nil, unheard: true, using: &random), makeRoom() {
       _ = begin(piece, with: peer, reason, .max)
       return (piece, reason)
     }
-    // What somebody began and gave back.
+    return pickBegun(for: peer)
+  }
+
+  /// All that is missing of what somebody began and gave back.
+  private mutating func pickBegun(for peer: PeerNumber) -> (piece: Int, reason: PickReason)? {
     guard let piece = open.first(where: { downloads[$0]?.sole ?? peer == peer }) else { return nil }
     _ = downloads[piece]?.ask(.max, of: peer)
     open.removeAll { $0 == piece }
@@ -167,6 +175,7 @@ struct PiecePicker {
 
   /// Nothing of it is kept.
   private mutating func drop(_ piece: Int) {
+    dropped += UInt64(progress(of: piece))
     downloads[piece] = nil
     memory.give(length(of: piece))
     open.removeAll { $0 == piece }

@@ -19,10 +19,11 @@ extension Torrent {
     guard let door, takesPeers, book.hasDue(at: now) else { return }
     var connected = connected
     // Who is of no use gives its place to who may be, one at a time; not to who was of none before.
-    if !hasPlaces, !book.hasUntried(isSeeding: state == .seeding, besides: connected) { return }
-    let places = around.limits.connectionsPerTorrent + (hasPlaces ? 0 : 1)
-    while calls.count < around.limits.calls, links.count + calls.count < places,
-      door.mayCall, let address = book.next(at: now, isSeeding: state == .seeding, besides: connected)
+    let makesRoom = !hasPlaces
+    let places = around.limits.connectionsPerTorrent + (makesRoom ? 1 : 0)
+    while calls.count < around.limits.calls, links.count + calls.count < places, door.mayCall,
+      let address = book.next(
+        at: now, isSeeding: state == .seeding, besides: connected, untriedOnly: makesRoom)
     {
       book.called(address, at: now)
       connected.insert(address)
@@ -51,7 +52,8 @@ extension Torrent {
       calls.remove(address)
       return
     }
-    guard run == self.run, takesPeers else {
+    // Who is called no more was told of by a tracker that is left.
+    guard run == self.run, calls.contains(address), takesPeers else {
       socket.close()
       calls.remove(address)
       return
@@ -67,7 +69,7 @@ extension Torrent {
   /// Both handshakes are done.
   /// - Returns: nil where the peer is not wanted.
   func join(_ link: PeerLink, _ handshake: Handshake) -> PeerNumber? {
-    if let called = link.called { calls.remove(called) }
+    if let called = link.called, calls.remove(called) == nil { return nil }
     guard let exchange, takesPeers else { return nil }
     let now = Instant.current
     switch exchange.join(link.called ?? link.address, handshake, isOutgoing: link.called != nil, at: now) {

@@ -20,6 +20,7 @@ extension Torrent {
       report: { [weak self, infoHash, around] in
         await self?.nextReport ?? AnnounceRequest(infoHash: infoHash, peerID: around.peerID, port: around.port)
       },
+      answered: { [weak self] url in await self?.heard(from: url) },
       found: { [weak self] addresses in await self?.learn(addresses, from: .tracker) })
     self.announcer = announcer
     let isComplete = exchange.info != nil && exchange.picker.have.isFull
@@ -115,13 +116,25 @@ extension Torrent {
     // Of a private torrent's trackers one is used at a time, and its peers are those that this one tells of (BEP 27).
     let isPrivate = info?.isPrivate == true
     let hasLeft = announcer.assumeIsolated { $0.change(tiers, asksNew: !isPrivate) }
-    if isPrivate, hasLeft { partFromPeers() }
+    guard isPrivate, hasLeft else { return }
+    // Those that a person names from now on are not left once more when another tracker answers.
+    lastTracker = nil
+    partFromPeers()
+  }
+
+  /// Whichever tracker answered before, and why ever it is another one now: of a private torrent, its peers are left (BEP 27).
+  private func heard(from tracker: TrackerURL) {
+    let before = lastTracker
+    lastTracker = tracker
+    if info?.isPrivate == true, let before, before != tracker { partFromPeers() }
   }
 
   private func partFromPeers() {
-    guard let exchange else { return }
-    for peer in exchange.inOrder { exchange.close(peer, .lost("the tracker that told of it is left"), at: loop.now) }
-    act()
+    calls = []
+    if let exchange {
+      for peer in exchange.inOrder { exchange.close(peer, .lost("the tracker that told of it is left"), at: loop.now) }
+      act()
+    }
     book = AddressBook(own: Set(around.listening))
   }
 }

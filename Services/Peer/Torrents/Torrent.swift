@@ -72,6 +72,8 @@ actor Torrent {
   /// What web seeds are asked for, until nobody waits for it.
   var fetches: [PeerNumber: Cancellation] = [:]
   var announcer: TrackerAnnouncer?
+  /// The tracker that answered last, in this run or one before.
+  var lastTracker: TrackerURL?
   var decisions: [Decision] = []
   var lastDecision: Int64 = 0
   let upload: RateLimiter

@@ -13,6 +13,7 @@ actor Torrents {
   private var leaving: [InfoHash: Torrent] = [:]
   let around: Surroundings
   private var door: Door?
+  var claims = Claims()
   /// Of those that were removed, while trackers are told of it.
   private var farewells: [InfoHash: Pending] = [:]
 
@@ -20,6 +21,12 @@ actor Torrents {
     case exists, tooMany, noSuchTorrent
     /// Another torrent's files lie at the same place.
     case samePlace(String)
+    /// The file is a torrent's.
+    case hasFile(InfoHash)
+    /// A torrent is being made of the file.
+    case isMaking(String)
+    /// The file is being deleted.
+    case isLeaving(String)
   }
 
   init(_ around: Surroundings) {
@@ -52,7 +59,9 @@ actor Torrents {
     guard torrents[record.hash] == nil, leaving[record.hash] == nil else { throw Failure.exists }
     guard torrents.count < around.limits.torrents else { throw Failure.tooMany }
     let torrent = Torrent(record, around, info: try info ?? record.readInfo())
-    if record.info != nil, let name = record.name, isTaken(name, besides: record.hash) { throw Failure.samePlace(name) }
+    if record.info != nil, let name = record.name, isTaken(name, besides: record.hash) {
+      throw claims.leaving.contains(name) ? Failure.isLeaving(name) : .samePlace(name)
+    }
     torrents[record.hash] = torrent
     do {
       try await around.store.add(record)
@@ -68,9 +77,10 @@ actor Torrents {
     return torrent
   }
 
-  /// Whether another torrent's file or folder has this name.
+  /// Whether another torrent's file or folder has this name, or what has it is being deleted.
   func isTaken(_ name: String, besides hash: InfoHash) -> Bool {
-    [torrents, leaving].joined().contains { other, torrent in
+    if claims.leaving.contains(name) { return true }
+    return [torrents, leaving].joined().contains { other, torrent in
       other != hash && torrent.assumeIsolated { $0.info?.name == name }
     }
   }
@@ -208,6 +218,10 @@ extension Torrents.Failure: CustomStringConvertible {
     case .tooMany: "There are as many torrents as this peer takes: remove one first."
     case .noSuchTorrent: "It was removed meanwhile."
     case .samePlace(let name): "Another torrent has its files at \(name) in the download folder: remove it first."
+    case .hasFile(let hash):
+      "Torrent \(hash) has its file there: remove the torrent, with its data or without, first."
+    case .isMaking(let name): "A torrent is being made of \(name): wait for the job to end."
+    case .isLeaving(let name): "\(name) is being deleted from the download folder: try it again."
     }
   }
 }

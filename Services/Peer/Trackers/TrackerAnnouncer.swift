@@ -7,6 +7,7 @@ import TorrentWire
 actor TrackerAnnouncer {
   /// What to tell now: who asks, and how far it is. Event and tracker id are the announcer's own.
   typealias Report = @Sendable () async -> AnnounceRequest
+  typealias Answered = @Sendable (TrackerURL) async -> Void
   typealias Found = @Sendable ([SocketAddress]) async -> Void
 
   /// How long the end is held up for trackers to hear of it.
@@ -17,6 +18,7 @@ actor TrackerAnnouncer {
   private let client: TrackerClient
   private let clock: WorldClock
   private let report: Report
+  private let answered: Answered
   private let found: Found
   private var chance: Chance
   private var tiers: TrackerTiers
@@ -36,15 +38,17 @@ actor TrackerAnnouncer {
 
   /// - Parameters:
   ///   - tiers: the trackers of the torrent, as its metainfo has them (BEP 12).
+  ///   - answered: is told which tracker answered, before it is handed that one's peers.
   ///   - found: is handed peers as the trackers tell them, whatever they are.
   init(
     on loop: EventLoop, _ tiers: [[TrackerURL]], client: TrackerClient, clock: WorldClock, chance: Chance,
-    report: @escaping Report, found: @escaping Found
+    report: @escaping Report, answered: @escaping Answered = { _ in }, found: @escaping Found
   ) {
     self.loop = loop
     self.client = client
     self.clock = clock
     self.report = report
+    self.answered = answered
     self.found = found
     var chance = chance
     self.tiers = TrackerTiers(tiers, using: &chance)
@@ -236,6 +240,7 @@ actor TrackerAnnouncer {
         tiers.answered(url)
         schedule.answered(reply, to: event, by: url, at: now)
         note(reply, of: url)
+        await answered(url)
         return reply.peers.map(\.address)
       } catch {
         guard run == self.run else { return nil }

@@ -51,6 +51,39 @@ import TorrentWire
     #expect(!world.folder.exists("film.bin"))
   }
 
+  /// Whoever looks at the owners and deletes then would take the file from a torrent that came in between.
+  @Test func noTorrentTakesAFileThatIsBeingDeleted() async throws {
+    let world = try await PeerWorld()
+    try await put(world, "film.bin", PeerWorld.content)
+    try await world.api.torrents.beginDeleting("film.bin")
+    let making = try await world.ask("POST", "/v1/torrents", #"{"path":"film.bin"}"#)
+    #expect(making.status == 409 && making.body.contains("is being deleted"), "\(making.body)")
+    let added = try await world.ask(
+      "POST", "/v1/torrents", octets: try PeerWorld.torrent(), type: "application/x-bittorrent")
+    #expect(added.status == 409 && added.body.contains("is being deleted"), "\(added.body)")
+    #expect(try await world.ask("DELETE", "/v1/files/film.bin").status == 409)
+    await world.api.torrents.deleted("film.bin")
+    _ = try await world.share()
+  }
+
+  @Test func whatATorrentIsBeingMadeOfStays() async throws {
+    let world = try await PeerWorld()
+    try await put(world, "film.bin")
+    for _ in 0..<2 { try await world.api.torrents.beginMaking("film.bin") }
+    await world.api.torrents.made("film.bin")
+    let refused = try await world.ask("DELETE", "/v1/files/film.bin")
+    #expect(refused.status == 409 && refused.body.contains("is being made"), "\(refused.body)")
+    await world.api.torrents.made("film.bin")
+    // A job lets go of it, whatever comes of it.
+    let wrong = try await world.ask("POST", "/v1/torrents", #"{"path":"film.bin","piece_length":3}"#)
+    #expect(wrong.status == 422)
+    let job = try await world.ask("POST", "/v1/torrents", #"{"path":"film.bin"}"#)
+    let place = try #require(try await world.job(job).text("result"))
+    #expect(try await world.ask("DELETE", place).status == 204)
+    #expect(try await world.ask("DELETE", "/v1/files/film.bin").status == 204)
+    #expect(!world.folder.exists("film.bin"))
+  }
+
   @Test func whatIsNoFileOfTheFolderStays() async throws {
     let world = try await PeerWorld()
     world.folder.makeFolder("folder")

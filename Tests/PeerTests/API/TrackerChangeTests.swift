@@ -129,6 +129,37 @@ import TorrentWire
     #expect(try await leecher.ask("GET", place + "/decisions").body.contains("the tracker that told of it is left"))
   }
 
+  @Test func aPrivateTorrentsPeersGoWhereAnotherTrackerAnswers() async throws {
+    let (seeder, leecher) = (try await PeerWorld(), try await PeerWorld())
+    let (one, other) = (try await tracker(leecher), try await tracker(leecher))
+    try seeder.folder.write(PeerWorld.content, to: "film.bin")
+    let making = try await seeder.ask(
+      "POST", "/v1/torrents", #"{"path":"film.bin","private":true,"upload_limit":1024}"#)
+    let place = try #require(try await seeder.job(making).text("result"))
+    try await seeder.wait(place, "seeding")
+    let file = try await seeder.ask("GET", place + "/metainfo").octets
+    _ = try await leecher.add(file, trackers: [try one.url()])
+    try await leecher.until("working") {
+      try await leecher.ask("GET", place + "/trackers").items.first?["state"]?.text == "working"
+    }
+    try await leecher.call(seeder, for: place)
+    try await leecher.until("connected") { try await leecher.ask("GET", place).number("peers") == 1 }
+    // The first stays, but another goes before it.
+    let body = #"{"tiers":[["\#(try other.url())"],["\#(try one.url())"]]}"#
+    #expect(try await leecher.ask("PUT", place + "/trackers", body).status == 200)
+    try await leecher.until("parted") {
+      let left = try await leecher.ask("GET", place)
+      return left.number("peers") == 0 && left.number("known_peers") == 0
+    }
+    #expect(await told(other) == ["started"])
+    // The same one again takes nobody away.
+    try await leecher.call(seeder, for: place)
+    try await leecher.until("connected") { try await leecher.ask("GET", place).number("peers") == 1 }
+    #expect(try await leecher.ask("POST", place + "/announce").status < 300)
+    try await leecher.until("asked again") { await told(other).count == 2 }
+    #expect(try await leecher.ask("GET", place).number("peers") == 1)
+  }
+
   @Test func whatIsPausedIsToldWhenItGoesOn() async throws {
     let world = try await PeerWorld()
     let (one, other) = (try await tracker(world), try await tracker(world))

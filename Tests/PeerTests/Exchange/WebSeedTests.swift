@@ -101,10 +101,31 @@ import TorrentWire
     let (_, next) = try #require(talk.takeFetches().first)
     talk.check(piece, .bad)
     #expect(talk.exchange.webSeeds[seed]?.state == .refused)
-    fetched(talk, next, content(talk, next), from: seed)
-    talk.tick()
+    // Nobody waits for that one either: it might never come.
+    #expect(talk.abandoned == [seed])
+    #expect(talk.exchange.picker.downloads[next]?.isIdle == true)
+    for _ in 0..<100 { talk.tick() }
     #expect(talk.fetches.isEmpty)
     #expect(talk.exchange.banned.isEmpty)
+  }
+
+  @Test func whatARefusedServerWasAtWorkOnAnotherGives() throws {
+    let talk = try Talk(pieces: 2)
+    let seed = join(talk)
+    let (_, piece) = try #require(talk.takeFetches().first)
+    fetched(talk, piece, content(talk, piece), from: seed)
+    let (_, next) = try #require(talk.takeFetches().first)
+    let other = join(talk)
+    #expect(talk.fetches.isEmpty)
+    talk.check(piece, .bad)
+    let (asked, first) = try #require(talk.takeFetches().first)
+    #expect(asked == other)
+    fetched(talk, first, content(talk, first), from: other)
+    talk.check(first)
+    fetchAll(talk)
+    #expect(Set([piece, next]) == [0, 1] && talk.exchange.isComplete)
+    let refusals = talk.events.count { if case .webSeedRefused = $0 { true } else { false } }
+    #expect(refusals == 1)
   }
 
   @Test func whoGivesNothingRestsLongerEachTime() throws {

@@ -47,13 +47,29 @@ import Testing
   @Test func whoWasCalledOrConnectedIsNotUntried() {
     var book = AddressBook()
     book.learn(addresses(1..<3), from: .tracker, at: Make.time(0))
-    #expect(book.hasUntried(isSeeding: false, besides: [Make.address(1)]))
-    #expect(!book.hasUntried(isSeeding: false, besides: Set(addresses(1..<3))))
-    book.called(Make.address(2), at: Make.time(0))
-    #expect(!book.hasUntried(isSeeding: false, besides: [Make.address(1)]))
+    #expect(book.untried(at: 0, besides: [Make.address(1)]) == Make.address(2))
+    #expect(book.untried(at: 0, besides: Set(addresses(1..<3))) == nil)
+    book.called(Make.address(2), at: Make.time(10))
+    #expect(book.untried(at: 10, besides: [Make.address(1)]) == nil)
     // Who made room is no reason for the next to do so.
-    book.parted(Make.address(1), wasOfUse: false, isSeeder: false, at: Make.time(0))
-    #expect(!book.hasUntried(isSeeding: false, besides: []))
+    book.parted(Make.address(1), wasOfUse: false, isSeeder: false, at: Make.time(10))
+    #expect(book.untried(at: 1000) == nil)
+    // Where there is a place, they are called as ever.
+    #expect(Set(book.callAll(at: 1000)) == Set(addresses(1..<3)))
+  }
+
+  /// Else it would take somebody's place again and again, who is no better than who has it.
+  @Test func whoIsThereElsewhereOrNotDueMakesNoRoom() {
+    var book = AddressBook()
+    book.learn(addresses(1..<2), from: .tracker, at: Make.time(0))
+    book.learn(addresses(2..<3), from: .tracker, at: Make.time(9))
+    // Who was of use and waits longest is not taken for the one who is new.
+    book.parted(Make.address(1), wasOfUse: true, isSeeder: false, at: Make.time(0))
+    #expect(book.untried(at: 8) == nil)
+    #expect(book.untried(at: 9) == Make.address(2))
+    book.isThereElsewhere(Make.address(2), at: Make.time(9))
+    #expect(book.untried(at: 9) == nil && book.untried(at: 2000) == nil)
+    #expect(Set(book.callAll(at: 2000)) == Set(addresses(1..<3)))
   }
 
   @Test func aSeederCallsNoSeeders() {
@@ -141,6 +157,10 @@ import Testing
 }
 
 extension AddressBook {
+  fileprivate mutating func untried(at seconds: Double, besides connected: Set<SocketAddress> = []) -> SocketAddress? {
+    next(at: Make.time(seconds), isSeeding: false, besides: connected, untriedOnly: true)
+  }
+
   /// Calls all who are due; who was called.
   fileprivate mutating func callAll(
     at seconds: Double, isSeeding: Bool = false, besides connected: Set<SocketAddress> = []

@@ -367,6 +367,34 @@ import TorrentWire
     #expect(picker.pick(9, for: 1, having: all(picker), using: &random).isEmpty)
   }
 
+  /// To drop a begun piece for another would waste what came, while this very one can be ended.
+  @Test mutating func whereMemoryIsFullABegunPieceIsPickedAsAWhole() throws {
+    var picker = PiecePicker(
+      pieceCount: 4, pieceLength: Self.pieceLength, length: Int64(4 * Self.pieceLength),
+      memory: PieceMemory(limit: Self.pieceLength))
+    picker.add(all(picker))
+    let picks = picker.pick(2, for: 1, having: all(picker), using: &random)
+    _ = picker.receive(picks[0].block, content(picks[0].block), from: 1)
+    picker.release(picks[1].block, from: 1)
+    let (piece, reason) = try #require(picker.pickWhole(for: -1, using: &random))
+    #expect(piece == picks[0].block.piece && reason == .begun)
+    #expect(picker.progress(of: piece) == Block.size && picker.dropped == 0)
+  }
+
+  @Test mutating func whatIsDroppedToMakeRoomIsCounted() throws {
+    var picker = PiecePicker(
+      pieceCount: 2, pieceLength: Self.pieceLength, length: Int64(2 * Self.pieceLength),
+      memory: PieceMemory(limit: Self.pieceLength))
+    let (first, second) = (some([0], of: 2), some([1], of: 2))
+    picker.add(first)
+    picker.add(second)
+    let picks = picker.pick(2, for: 1, having: first, using: &random)
+    _ = picker.receive(picks[0].block, content(picks[0].block), from: 1)
+    picker.release(picks[1].block, from: 1)
+    #expect(picker.pick(2, for: 2, having: second, using: &random).count == 2)
+    #expect(picker.progress(of: 0) == 0 && picker.dropped == UInt64(Block.size))
+  }
+
   @Test mutating func anythingInAnyOrderComesToItsEnd() throws {
     // Ten peers that answer, refuse and come again, until all is here.
     var random = SeededGenerator(seed: 12)
