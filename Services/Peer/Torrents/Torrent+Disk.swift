@@ -103,6 +103,7 @@ extension Torrent {
     let (run, flag) = (run, calledOff)
     work { torrent in
       do {
+        try torrent.demandFiles(of: info)
         try await torrent.demandPresence(of: files, in: info, until: flag)
         var have = try await torrent.remember(files, of: info, until: flag)
         if have == nil {
@@ -229,6 +230,7 @@ extension Torrent {
         let files = TorrentFiles(info: info, folder: around.folder, openFiles: around.openFiles)
         try torrent.found(info, files)
         await torrent.save()
+        try torrent.demandFiles(of: info)
         try await torrent.demandPresence(of: files, in: info, until: flag)
         guard let have = try await torrent.look(at: files, of: info, until: flag) else { return }
         torrent.install(info, have)

@@ -22,6 +22,17 @@ struct ForeignFile: Error, CustomStringConvertible {
   }
 }
 
+struct NoSuchFiles: Error, CustomStringConvertible {
+  let chosen: [Int]
+  let count: Int
+
+  var description: String {
+    let names = chosen.prefix(10).map(String.init).joined(separator: ", ") + (chosen.count > 10 ? ", ..." : "")
+    return
+      "It has \(count) files, from 0 on, and none of those that were chosen: \(names). Choose one and start it again."
+  }
+}
+
 /// What lies where a torrent's files belong, before anything is made or written there.
 extension Torrent {
   /// What was amiss there, of which people were told by the torrent's error: the next start goes ahead all the same.
@@ -39,6 +50,11 @@ extension Torrent {
 
   /// What may be removed with the torrent: nothing of others.
   var ownFiles: TorrentFiles? { record.isBegun || hasMadeFiles ? files : nil }
+
+  /// Throws where of the files that were chosen before anybody knew them not one is there (BEP 9).
+  func demandFiles(of info: TorrentInfo) throws {
+    if let chosen = record.chosen { throw NoSuchFiles(chosen: chosen.sorted(), count: info.files.count) }
+  }
 
   /// Throws where a torrent that has begun before lacks a file, unless that was told already.
   func demandPresence(of files: TorrentFiles, in info: TorrentInfo, until flag: Cancellation) async throws {

@@ -42,6 +42,7 @@ struct TorrentRecord: Sendable {
 
   /// Whether a file is to come from now on.
   mutating func want(_ file: Int, _ isWanted: Bool) {
+    if isWanted { chosen = nil }
     let isNew = isWanted ? unwanted.remove(file) != nil : unwanted.insert(file).inserted
     // Each changes the mark by itself: nobody looks at a hundred thousand files to tell what is said of them.
     if isNew { unwantedMark ^= Self.mark(of: file) }
@@ -53,10 +54,12 @@ struct TorrentRecord: Sendable {
 extension TorrentRecord {
   /// Applies what was said of files whose number was not known (BEP 9).
   mutating func found(_ info: TorrentInfo) {
-    let files = info.files.indices
-    if let chosen { leaveOut(files.filter { !chosen.contains($0) }) }
-    chosen = nil
+    let (files, chosen) = (info.files.indices, chosen)
     for file in unwanted where !files.contains(file) { want(file, true) }
+    guard let chosen else { return }
+    leaveOut(files.filter { !chosen.contains($0) })
+    // Where none of them is a file, it stands still until somebody has chosen one.
+    self.chosen = chosen.isEmpty || chosen.contains { files.contains($0) } ? nil : chosen
   }
 }
 

@@ -62,6 +62,24 @@ import TorrentWire
     #expect(record.chosen == nil && record.unwanted == [0, 1])
   }
 
+  @Test func whereNoneOfThemIsAFileItSaysSo() async throws {
+    let (seeder, place) = try await seeder(try torrent())
+    let leecher = try await PeerWorld()
+    let body = #"{"magnet":"magnet:?xt=urn:btih:\#(place.suffix(40))","wanted_files":[7]}"#
+    #expect(try await leecher.ask("POST", "/v1/torrents", body).status == 201)
+    try await leecher.call(seeder, for: place)
+    try await leecher.wait(place, "failed")
+    #expect(try await leecher.ask("GET", place).text("error")?.contains("has 3 files") == true)
+    // Nor is it done at the next start, until a file of it is wanted.
+    _ = try await leecher.pause(place, false)
+    try await leecher.wait(place, "failed")
+    #expect(try await leecher.ask("PATCH", place + "/files/2", #"{"wanted":true}"#).status == 200)
+    _ = try await leecher.pause(place, false)
+    try await leecher.call(seeder, for: place)
+    try await leecher.wait(place, "seeding")
+    #expect(leecher.folder.exists("torrent/c") && !leecher.folder.exists("torrent/a"))
+  }
+
   @Test func whatAMagnetLinkLeavesOutAndDoesNotHaveIsForgotten() async throws {
     let torrent = try torrent()
     let (seeder, place) = try await seeder(torrent)
