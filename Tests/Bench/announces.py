@@ -7,18 +7,20 @@ import struct
 import sys
 import time
 
-TORRENTS, PEERS = 1000, 50
-HASHES = [random.Random(torrent).randbytes(20) for torrent in range(TORRENTS)]
+import filling
+
+TORRENTS, PEERS = 1000, 100_000
+HASHES = filling.hashes(TORRENTS)
 
 
 def packets(connection):
     """An announce of every peer of every torrent, in no order."""
     made = []
-    for torrent, hash in enumerate(HASHES):
-        for peer in range(PEERS):
+    for torrent, count in enumerate(filling.sizes(TORRENTS, PEERS)):
+        for peer in range(count):
             made.append(struct.pack(
-                ">QII20s20sQQQIIIiH", connection, 1, torrent * PEERS + peer, hash, b"-XX0001-" + struct.pack(">III", torrent, peer, 0),
-                0, peer % 2, 0, 0, 0, torrent * PEERS + peer, 50, 1024 + peer))
+                ">QII20s20sQQQIIIiH", connection, 1, len(made), HASHES[torrent], b"-XX0001-" + struct.pack(">III", torrent, peer, 0),
+                0, peer % 2, 0, 0, 0, len(made), 50, 1024 + peer))
     random.Random(1).shuffle(made)
     return made
 
