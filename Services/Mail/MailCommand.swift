@@ -19,13 +19,13 @@ struct MailCommand: ServiceCommand {
   @Option(help: "Domain served here; repeatable. A bare user name belongs to the first. More can be added by REST.")
   var domain: [String] = []
 
-  @Option(help: "Address and port for mail from other hosts; repeatable.")
+  @Option(help: .endpoint("Address and port for mail from other hosts; repeatable."))
   var smtp: [SocketAddress] = []
 
-  @Option(help: "Address and port for people with a password who hand in mail; repeatable.")
+  @Option(help: .endpoint("Address and port for people with a password who hand in mail; repeatable."))
   var submission: [SocketAddress] = []
 
-  @Option(help: "Address and port for POP3; repeatable.")
+  @Option(help: .endpoint("Address and port for POP3; repeatable."))
   var pop3: [SocketAddress] = []
 
   @Option(help: "URL of the resolver that is asked for mail hosts, such as http://127.0.0.1:8055.")

@@ -14,7 +14,8 @@ import ServiceKit
   @OptionGroup var common: ServiceOptions
 
   @Option(
-    name: .customLong("dns"), help: "Address and port for DNS over UDP and TCP; repeatable. Port 0 takes a free one.")
+    name: .customLong("dns"),
+    help: .endpoint("Address and port for DNS over UDP and TCP; repeatable. Port 0 takes a free one."))
   var dns: [SocketAddress] = []
 
   @Option(

@@ -14,7 +14,7 @@ import TorrentWire
 
   @OptionGroup var common: ServiceOptions
 
-  @Option(help: "Address and port for other peers; repeatable. Port 0 takes a free one.")
+  @Option(help: .endpoint("Address and port for other peers; repeatable. Port 0 takes a free one."))
   var bittorrent: [SocketAddress] = []
 
   @Option(help: "Folder for what is downloaded and shared; by default `downloads` in the data directory.")

@@ -12,10 +12,10 @@ import ServiceKit
 
   @OptionGroup var common: ServiceOptions
 
-  @Option(help: "Address and port for DNS over UDP and TCP; repeatable.")
+  @Option(help: .endpoint("Address and port for DNS over UDP and TCP; repeatable."))
   var dns: [SocketAddress] = []
 
-  @Option(help: "Network whose clients are answered; repeatable. By default loopback.")
+  @Option(help: .network("Network whose clients are answered; repeatable. By default loopback."))
   var allow: [IPNetwork] = []
 
   @Option(help: "Address of a root server; repeatable.")
@@ -29,7 +29,8 @@ import ServiceKit
     transform: Resolver.rule)
   var forward: [ForwardRule] = []
 
-  @Option(help: "Network whose trace context (EDNS option 65500) is believed, and to which it is sent; repeatable.")
+  @Option(
+    help: .network("Network whose trace context (EDNS option 65500) is believed, and to which it is sent; repeatable."))
   var traceNetwork: [IPNetwork] = []
 
   @Option(help: "Octets of memory for the cache.")

@@ -14,10 +14,10 @@ import ServiceKit
 
   @OptionGroup var common: ServiceOptions
 
-  @Option(help: "Address and port for announces by HTTP; repeatable. Port 0 takes a free one.")
+  @Option(help: .endpoint("Address and port for announces by HTTP; repeatable. Port 0 takes a free one."))
   var http: [SocketAddress] = []
 
-  @Option(help: "Address and port for announces by UDP; repeatable.")
+  @Option(help: .endpoint("Address and port for announces by UDP; repeatable."))
   var udp: [SocketAddress] = []
 
   @Option(
@@ -45,7 +45,7 @@ import ServiceKit
   @Flag(help: "Believe the address that a peer claims with ip=, instead of the one it comes from.")
   var believeClaims = false
 
-  @Option(help: "A proxy's address or network, whose X-Forwarded-For is believed; repeatable.")
+  @Option(help: .network("A proxy's address or network, whose X-Forwarded-For is believed; repeatable."))
   var proxy: [IPNetwork] = []
 
   func check() throws {

@@ -4,7 +4,9 @@ public import Octets
 
 /// What every service can be told. Each flag is also read from the environment: `--admin-token-file` from `UTOPIA_ADMIN_TOKEN_FILE`.
 public struct ServiceOptions: ParsableArguments, Sendable {
-  @Option(name: .customLong("listen"), help: "Address and port of the REST API; repeatable. Port 0 takes a free one.")
+  @Option(
+    name: .customLong("listen"),
+    help: .endpoint("Address and port of the REST API; repeatable. Port 0 takes a free one."))
   public var listen: [SocketAddress] = []
 
   @Option(name: .customLong("data"), help: "Directory for everything that must last.")
@@ -27,7 +29,9 @@ public struct ServiceOptions: ParsableArguments, Sendable {
     name: .customLong("admin-token-file"), help: "File with the administrator's token, readable by its owner alone.")
   public var adminTokenFile: String?
 
-  @Option(name: .customLong("allow-egress"), help: "Network that connections may go to; repeatable. By default all.")
+  @Option(
+    name: .customLong("allow-egress"), help: .network("Network that connections may go to; repeatable. By default all.")
+  )
   public var allowEgress: [IPNetwork] = []
 
   @Option(
@@ -63,6 +67,13 @@ public struct ServiceOptions: ParsableArguments, Sendable {
     // A resolver's query ids are guessed by whoever knows the seed.
     if seed != nil, !isLab { throw ValidationError("--seed is for a lab: it needs --lab") }
   }
+}
+
+/// What an option takes, told where it is wrong as well.
+extension ArgumentHelp {
+  public static func endpoint(_ abstract: String) -> ArgumentHelp { ArgumentHelp(abstract, valueName: "address:port") }
+
+  public static func network(_ abstract: String) -> ArgumentHelp { ArgumentHelp(abstract, valueName: "address[/bits]") }
 }
 
 extension SocketAddress: ExpressibleByArgument {

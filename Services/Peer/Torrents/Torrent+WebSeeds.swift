@@ -51,7 +51,8 @@ extension Torrent {
     let response = try await open(url, range, from: seed, flag)
     // Who answers with the whole file where a part was asked for is read as far as the part.
     guard response.status == 206 || response.status == 200 && segment.offset == 0 else {
-      throw WebSeedError(url, "answers \(response.status)")
+      let isWhole = response.status == 200
+      throw WebSeedError(url, isWhole ? "can't give parts of a file (RFC 9110 §14)" : "answers \(response.status)")
     }
     if response.status == 206 {
       guard response.head.header("content-range")?.hasPrefix("bytes \(range)/") == true else {

@@ -214,7 +214,8 @@ actor Torrents {
 extension Torrents.Failure: CustomStringConvertible {
   var description: String {
     switch self {
-    case .exists: "It is here already, or is being removed."
+    case .exists:
+      "It is here already, or is being removed. More trackers and peers are given to it at its own trackers and peers."
     case .tooMany: "There are as many torrents as this peer takes: remove one first."
     case .noSuchTorrent: "It was removed meanwhile."
     case .samePlace(let name): "Another torrent has its files at \(name) in the download folder: remove it first."

@@ -154,6 +154,9 @@ struct RunDistribution: ParsableCommand {
     return String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
+  /// As a shell tells the end by SIGINT.
+  private static let interrupted = ExitCode(130)
+
   private func measure(_ plan: DistributionPlan, in folder: String, on loop: EventLoop) async throws {
     let file = folder + "/sample"
     try SampleFile.write(plan.distribution.size, to: file)
@@ -162,7 +165,7 @@ struct RunDistribution: ParsableCommand {
       loop.spawn {
         await laboratory.close()
         if data == nil { Files.removeFolder(folder) }
-        Glibc.exit(130)
+        Glibc.exit(Self.interrupted.rawValue)
       }
     }
     defer { withExtendedLifetime(signals) {} }
@@ -181,8 +184,10 @@ struct RunDistribution: ParsableCommand {
         }
       }
     } catch {
+      // Interrupted, it fails for that alone: what it waited for is being ended.
+      let failure = await laboratory.isClosed ? Self.interrupted : error
       await laboratory.close()
-      throw error
+      throw failure
     }
     await laboratory.close()
     try show(results, plan, quiet)

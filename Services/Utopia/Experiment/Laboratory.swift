@@ -23,6 +23,8 @@ actor Laboratory {
   /// The children's standard input: it ends when this process does, and they end then.
   private let lifeline: Pipe
   private var benches: [Bench] = []
+  /// Nothing starts here any more. A run that is under way then fails, which is not its fault.
+  private(set) var isClosed = false
   /// Held as long as it lasts: of two experiments on one network each would meet the other's servers.
   private let claim: TCPListener
   private static let claimPort: UInt16 = 8998
@@ -55,6 +57,7 @@ actor Laboratory {
   ///   - name: of its folder, and in its complaints.
   ///   - port: of its REST interface, at the network's first address.
   func start(_ executable: String, _ name: String, port: UInt16, _ arguments: [String]) async throws -> Bench {
+    guard !isClosed else { throw Trouble("\(name) is not started: the experiment has ended") }
     let address = SocketAddress(ip: network.address(0, 1), port: port)
     let data = "\(folder)/\(name)"
     try Files.makeFolder(data)
@@ -75,6 +78,7 @@ actor Laboratory {
 
   /// Starts a part of this executable itself, and waits until it has said so where it says when it is ready.
   func startOwn(_ name: String, _ arguments: [String], until ready: String? = nil) async throws -> Child {
+    guard !isClosed else { throw Trouble("\(name) is not started: the experiment has ended") }
     // What one before it said is not its own.
     Files.remove(log(of: name))
     let child = try start(Files.ownPath, arguments, saying: name)
@@ -123,6 +127,7 @@ actor Laboratory {
 
   /// Ends all of them.
   func close() async {
+    isClosed = true
     await Self.end(benches.map(\.child), on: loop)
     benches = []
     await claim.drain()
