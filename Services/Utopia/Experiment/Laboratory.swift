@@ -22,7 +22,7 @@ actor Laboratory {
   private let tokenFile: String
   /// The children's standard input: it ends when this process does, and they end then.
   private let lifeline: Pipe
-  private var benches: [Bench] = []
+  private var children: [Child] = []
   /// Nothing starts here any more. A run that is under way then fails, which is not its fault.
   private(set) var isClosed = false
   /// Held as long as it lasts: of two experiments on one network each would meet the other's servers.
@@ -57,7 +57,6 @@ actor Laboratory {
   ///   - name: of its folder, and in its complaints.
   ///   - port: of its REST interface, at the network's first address.
   func start(_ executable: String, _ name: String, port: UInt16, _ arguments: [String]) async throws -> Bench {
-    guard !isClosed else { throw Trouble("\(name) is not started: the experiment has ended") }
     let address = SocketAddress(ip: network.address(0, 1), port: port)
     let data = "\(folder)/\(name)"
     try Files.makeFolder(data)
@@ -69,7 +68,6 @@ actor Laboratory {
       ] + arguments, saying: name)
     let bench = Bench(
       name: name, child: child, door: Door(url: "http://\(address)", token: token, client: client))
-    benches.append(bench)
     try await wait(for: child, name) {
       (try? await bench.door.send("GET", "/readyz", timeout: .seconds(2)))?.isSuccess ?? false
     }
@@ -78,17 +76,11 @@ actor Laboratory {
 
   /// Starts a part of this executable itself, and waits until it has said so where it says when it is ready.
   func startOwn(_ name: String, _ arguments: [String], until ready: String? = nil) async throws -> Child {
-    guard !isClosed else { throw Trouble("\(name) is not started: the experiment has ended") }
     // What one before it said is not its own.
     Files.remove(log(of: name))
     let child = try start(Files.ownPath, arguments, saying: name)
     guard let ready else { return child }
-    do {
-      try await wait(for: child, name) { try Files.read(self.log(of: name))?.contains(ready) ?? false }
-    } catch {
-      child.send(SIGKILL)
-      throw error
-    }
+    try await wait(for: child, name) { try Files.read(self.log(of: name))?.contains(ready) ?? false }
     return child
   }
 
@@ -101,18 +93,35 @@ actor Laboratory {
 
   /// What it says goes into a file.
   private func start(_ executable: String, _ arguments: [String], saying name: String) throws -> Child {
+    try requireOpen()
     let log = log(of: name)
     let descriptor = unsafe open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw Trouble.system(log) }
     defer { Glibc.close(descriptor) }
-    return try Child.start(executable, arguments, input: lifeline.reading, output: descriptor, errors: descriptor)
+    let child = try Child.start(executable, arguments, input: lifeline.reading, output: descriptor, errors: descriptor)
+    children.append(child)
+    return child
   }
+
+  /// How a process ended, told once; nil while it runs.
+  func outcome(of child: Child) throws -> Child.Outcome? {
+    try requireOpen()
+    guard let outcome = child.outcome() else { return nil }
+    forget(child)
+    return outcome
+  }
+
+  private func requireOpen() throws {
+    guard !isClosed else { throw Trouble("the experiment has ended") }
+  }
+
+  private func forget(_ child: Child) { children.removeAll { $0.process == child.process } }
 
   /// Asks again and again whether a process is ready; it may have ended instead.
   private func wait(for child: Child, _ name: String, until isReady: () async throws -> Bool) async throws {
     let deadline = Instant.current + Self.patience
     while try await !isReady() {
-      if let outcome = child.outcome() { throw Trouble("\(name) \(outcome): \(lastWords(of: name))") }
+      if let outcome = try outcome(of: child) { throw Trouble("\(name) \(outcome): \(lastWords(of: name))") }
       guard Instant.current < deadline else {
         throw Trouble("\(name) is not ready after \(Self.patience); see \(log(of: name))")
       }
@@ -120,24 +129,24 @@ actor Laboratory {
     }
   }
 
-  func stop(_ bench: Bench) async {
-    benches.removeAll { $0.child.process == bench.child.process }
-    await Self.end([bench.child], on: loop)
+  func stop(_ child: Child) async {
+    forget(child)
+    await end([child])
   }
 
   /// Ends all of them.
   func close() async {
     isClosed = true
-    await Self.end(benches.map(\.child), on: loop)
-    benches = []
+    await end(children)
     await claim.drain()
     await client.close()
   }
 
-  private static func end(_ children: [Child], on loop: EventLoop) async {
-    for child in children { child.send(SIGTERM) }
+  private func end(_ children: [Child]) async {
+    // One whose end was told already is no process of ours any more.
+    for child in children where child.outcome() == nil { child.send(SIGTERM) }
     for child in children {
-      let deadline = Instant.current + patience
+      let deadline = Instant.current + Self.patience
       while child.outcome() == nil {
         if Instant.current > deadline { child.send(SIGKILL) }
         await loop.sleep(for: .milliseconds(10))

@@ -17,37 +17,32 @@ struct ServerRun {
     let server = try await laboratory.startOwn(
       "server", ["experiment", "serve", file, "--listen", "\(address)", "--rate", "\(distribution.serverUp.octets)"],
       until: "listening")
-    var children: [Child] = []
-    defer {
-      for child in children + [server] { child.send(SIGKILL) }
-      for child in children + [server] { _ = child.wait() }
-    }
     let start = Instant.current
+    var clients: [(name: String, child: Child)] = []
     for number in 1...peers {
-      children.append(
-        try await laboratory.startOwn(
-          "client\(number)",
-          [
-            "experiment", "fetch", "http://\(address)/file", "--rate", "\(distribution.peerDown.octets)", "--from",
-            "\(laboratory.network.address(41, UInt8(clamping: number)))",
-          ]))
+      let name = "client\(number)"
+      let child = try await laboratory.startOwn(
+        name,
+        [
+          "experiment", "fetch", "http://\(address)/file", "--rate", "\(distribution.peerDown.octets)", "--from",
+          "\(laboratory.network.address(41, UInt8(clamping: number)))",
+        ])
+      clients.append((name, child))
     }
     var times: [Double] = []
-    var running = Array(children.enumerated())
-    while !running.isEmpty {
+    while !clients.isEmpty {
       await laboratory.loop.sleep(for: .milliseconds(20))
-      for (index, child) in running {
-        guard let outcome = child.outcome() else { continue }
-        running.removeAll { $0.offset == index }
-        children.removeAll { $0.process == child.process }
+      for (name, child) in clients {
+        guard let outcome = try await laboratory.outcome(of: child) else { continue }
         guard case .code(0) = outcome else {
-          let name = "client\(index + 1)"
           throw Trouble("\(name) \(outcome): \(laboratory.lastWords(of: name))")
         }
+        clients.removeAll { $0.name == name }
         times.append(Instant.current.since(start) / .seconds(1))
         progress(times.count)
       }
     }
+    await laboratory.stop(server)
     return DistributionResult(
       way: .clientServer, peers: peers, bound: distribution.bound(.clientServer, peers: peers),
       measured: times.max() ?? 0, times: times.sorted(), serverSent: peers * distribution.size.octets)

@@ -48,9 +48,9 @@ struct SwarmRun {
     }
     try await watch(&members, path, run, since: start, metainfo, progress)
     let serverSent = try await seeder.door.ask("GET", path)["uploaded"]?.int ?? 0
-    for member in members { await laboratory.stop(member.bench) }
-    await laboratory.stop(seeder)
-    await laboratory.stop(tracker)
+    for member in members { await laboratory.stop(member.bench.child) }
+    await laboratory.stop(seeder.child)
+    await laboratory.stop(tracker.child)
     let times = members.filter { !$0.isRider }.compactMap(\.completedAt).sorted()
     let riderTimes = members.filter(\.isRider).compactMap(\.completedAt).sorted()
     return DistributionResult(
@@ -141,7 +141,7 @@ struct SwarmRun {
         if members[index].progress >= 1 { members[index].completedAt = Instant.current.since(start) / .seconds(1) }
         if members[index].progress > 0.33, let place = leavers.firstIndex(of: members[index].number) {
           leavers.remove(at: place)
-          await laboratory.stop(members[index].bench)
+          await laboratory.stop(members[index].bench.child)
           members[index].bench = try await self.start(
             run, members[index].number, isRider: false, elsewhere: behaviour.comesBackElsewhere)
         }
