@@ -1,5 +1,7 @@
 import pytest
 from harness import Net
+from ours import OurPeer
+from swarm import Others
 
 
 @pytest.fixture
@@ -16,3 +18,21 @@ def shared_net(tmp_path_factory):
     world = Net(tmp_path_factory.mktemp("world"))
     yield world
     world.stop()
+
+
+@pytest.fixture
+def tracker(net):
+    return net.start(
+        "tracker", "tracker", 8060, "--http", f"{net.at('30.1')}:6969", "--udp", f"{net.at('30.1')}:6969", "--interval", "10")
+
+
+@pytest.fixture
+def ours(net):
+    return lambda number, *flags: OurPeer(net, number, *flags)
+
+
+@pytest.fixture
+def others(net, tmp_path):
+    made = Others(net, tmp_path)
+    yield made
+    made.stop()

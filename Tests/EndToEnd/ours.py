@@ -70,3 +70,7 @@ class OurPeer:
 
 def hash_of(data):
     return str(libtorrent.torrent_info(libtorrent.bdecode(data)).info_hash())
+
+
+def announce_url(net, scheme="http"):
+    return f"{scheme}://{net.at('30.1')}:6969/announce"

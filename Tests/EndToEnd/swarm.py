@@ -2,6 +2,7 @@
 import hashlib
 import os
 import pathlib
+import signal
 import subprocess
 import time
 
@@ -109,3 +110,41 @@ def transmission(address, folder, file):
         ["transmission-cli", "--config-dir", str(home), "--download-dir", str(folder), "--port", "6881", "--no-portmap",
          str(file)],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=dict(os.environ, no_proxy="*"))
+
+
+def is_whole(path, original):
+    return path.exists() and path.stat().st_size == original.stat().st_size and digest(path) == digest(original)
+
+
+class Others:
+    """The clients of other people, started by their names and ended with the test."""
+
+    def __init__(self, net, directory):
+        self.net, self.directory, self.sessions, self.processes = net, pathlib.Path(directory), [], []
+
+    def folder(self, name):
+        return self.directory / name
+
+    def start(self, name, file, place, options=()):
+        """Begins to download, or to seed what lies in its folder already."""
+        address, folder = self.net.at(f"60.{place}"), self.folder(f"{name}{place}")
+        if name == "libtorrent":
+            session = Torrenter(address, folder)
+            self.sessions.append(session)
+            text = file.read_bytes()
+            session.add_magnet(text.decode()) if text.startswith(b"magnet:") else session.add(text)
+        else:
+            self.processes.append(
+                aria2(address, folder, file, *options) if name == "aria2" else transmission(address, folder, file))
+        return address, folder
+
+    def stop(self):
+        for session in self.sessions:
+            session.stop()
+        for process in self.processes:
+            process.send_signal(signal.SIGINT)
+        for process in self.processes:
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()

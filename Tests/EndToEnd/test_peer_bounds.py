@@ -6,13 +6,7 @@ import threading
 import libtorrent
 import pytest
 from harness import eventually
-from ours import OurPeer
 from swarm import MIB, content, digest, torrent
-
-
-@pytest.fixture
-def ours(net):
-    return lambda number, *flags: OurPeer(net, number, *flags)
 
 
 def again(peer, *prefix):
