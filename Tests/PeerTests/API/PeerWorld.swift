@@ -63,7 +63,7 @@ final class PeerWorld: Sendable {
   let around: Surroundings
   let address: SocketAddress
   private let server: HTTPServer
-  let door: Door
+  private let door: Door
 
   /// Where it takes connections of other peers.
   var peerAddress: SocketAddress { around.listening[0] }
@@ -106,6 +106,16 @@ final class PeerWorld: Sendable {
   }
 
   deinit { around.store.database.close() }
+
+  /// What is touched on its loop alone, as a test looks at it.
+  func onLoop<Value: Sendable>(_ look: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in loop.submit { continuation.resume(returning: look()) } }
+  }
+
+  /// Connections of other peers, and calls to them that are under way.
+  var connections: Int { get async { await onLoop { [door] in door.count } } }
+  var calls: Int { get async { await onLoop { [door] in door.calls } } }
+  func set(calls: Int) async { await onLoop { [door] in door.calls = calls } }
 
   func ask(
     _ method: String, _ path: String, _ body: String? = nil, ifMatch: String? = nil,

@@ -34,7 +34,7 @@ import TorrentWire
     try await half.write(Array(try await greeting(world).prefix(50)))
     #expect(await isOver(silent))
     #expect(await isOver(half))
-    #expect(world.door.count == 0)
+    #expect(await world.connections == 0)
   }
 
   @Test func oneAddressHasSoManyConnections() async throws {
@@ -48,7 +48,7 @@ import TorrentWire
     #expect(try await !one.read().isEmpty)
     // Where one goes, another may come.
     await other.close()
-    for _ in 0..<500 where world.door.count > 1 { await world.loop.sleep(for: .milliseconds(10)) }
+    for _ in 0..<500 where await world.connections > 1 { await world.loop.sleep(for: .milliseconds(10)) }
     let next = try await call(world)
     try await next.write(Array(try await greeting(world).prefix(48)))
     #expect(try await !next.read().isEmpty)
@@ -124,16 +124,16 @@ import TorrentWire
       called.withLock { $0 += 1 }
       socket.close()
     }
-    await world.onLoop { $0.calls = world.around.limits.allCalls }
+    await world.set(calls: world.around.limits.allCalls)
     let body = #"{"address":"\#(listener.address)"}"#
     #expect(try await world.ask("POST", place + "/peers", body).status == 202)
     await world.loop.sleep(for: .milliseconds(1500))
     #expect(called.withLock { $0 } == 0)
-    await world.onLoop { $0.calls = 0 }
+    await world.set(calls: 0)
     for _ in 0..<500 where called.withLock({ $0 == 0 }) { await world.loop.sleep(for: .milliseconds(10)) }
     #expect(called.withLock { $0 } > 0)
-    for _ in 0..<500 where world.door.calls > 0 { await world.loop.sleep(for: .milliseconds(10)) }
-    #expect(world.door.calls == 0)
+    for _ in 0..<500 where await world.calls > 0 { await world.loop.sleep(for: .milliseconds(10)) }
+    #expect(await world.calls == 0)
     await listener.drain()
   }
 
@@ -147,14 +147,14 @@ import TorrentWire
       }
       router.get("/film.torrent") { _ in .octets(try PeerWorld.torrent(), type: "application/x-bittorrent") }
     }
-    await world.onLoop { $0.calls = world.around.limits.allCalls }
+    await world.set(calls: world.around.limits.allCalls)
     let answer = try await world.ask(
       "POST", "/v1/torrents",
       #"{"url":"http://\#(world.address)/film.torrent","trackers":["http://\#(world.address)/announce"]}"#)
     #expect(answer.status == 201, "\(answer.body)")
     await world.loop.sleep(for: .milliseconds(2500))
     #expect(asked.withLock { $0 } == 1)
-    await world.onLoop { $0.calls = 0 }
+    await world.set(calls: 0)
     for _ in 0..<500 where asked.withLock({ $0 < 2 }) { await world.loop.sleep(for: .milliseconds(10)) }
     #expect(asked.withLock { $0 } > 1)
   }
@@ -195,17 +195,6 @@ import TorrentWire
       return
     }
     #expect(code == ECONNRESET || code == EPIPE)
-    #expect(world.door.count == 0)
-  }
-}
-
-extension PeerWorld {
-  fileprivate func onLoop(_ work: @escaping @Sendable (Door) -> Void) async {
-    await withCheckedContinuation { continuation in
-      loop.submit {
-        work(self.door)
-        continuation.resume()
-      }
-    }
+    #expect(await world.connections == 0)
   }
 }
