@@ -9,6 +9,7 @@ import struct
 import libtorrent
 import pytest
 import requests
+from announcing import CONNECT, udp
 from harness import Net, eventually
 from swarm import MIB, Torrenter, aria2, content, digest, torrent, transmission
 
@@ -188,6 +189,13 @@ def test_a_private_tracker_knows_its_users_by_their_keys(net, tracker, peers):
     asked.trust_env = False
     scrape = f"{url}{timed['announce_path'].replace('announce', 'scrape')}?info_hash=" + "%00" * 20
     assert asked.get(scrape, timeout=10).content.startswith(b"d5:filesde")
+    # A scrape by UDP has no place for a key.
+    line = udp(net.at("60.9"), (net.at("30.1"), 6969))
+    line.settimeout(10)
+    line.send(CONNECT + struct.pack(">I", 1))
+    line.send(line.recv(100)[8:] + struct.pack(">II", 2, 7) + bytes.fromhex(info_hash))
+    answer = line.recv(1500)
+    assert answer[:8] == struct.pack(">II", 3, 7) and b"private" in answer
     service.ask("PUT", "/v1/clock", json={"offset_seconds": 3600})
     assert b"has expired" in asked.get(scrape, timeout=10).content
 

@@ -230,9 +230,32 @@ final class TestTracker: Sendable {
     #expect(tracker.accounts.takeChanged().isEmpty)
     try moved(one, 510, 500)
     #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 78, downloaded: 150)])
+    // A client that says the same from its other address too has moved no more for it (BEP 7).
+    tracker.swarms.set(other, .registered)
+    let v6 = IPAddress("2001:db8::1")
+    func both(_ uploaded: UInt64, _ event: AnnounceRequest.Event = .none) throws {
+      for source in [nil, v6] {
+        _ = try tracker.announce(2, of: other, key: key, from: source) {
+          ($0.key, $0.uploaded, $0.event) = ([1, 2, 3, 4], uploaded, event)
+        }
+      }
+    }
+    try both(0, .started)
+    try both(100)
+    try both(150, .completed)
+    try both(200, .stopped)
+    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 278, downloaded: 150)])
+    // With the same id and key it begins anew, and goes by one address before the other.
+    try both(0, .started)
+    for source in [nil, v6, v6] {
+      _ = try tracker.announce(2, of: other, key: key, from: source) {
+        ($0.key, $0.uploaded, $0.event) = ([1, 2, 3, 4], 40, source == nil ? .stopped : .none)
+      }
+    }
+    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 318, downloaded: 150)])
     // What could not be written down is all in the next batch; of a user who is gone there is nothing.
     tracker.accounts.markChanged([7, 8])
-    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 78, downloaded: 150)])
+    #expect(tracker.accounts.takeChanged() == [7: .init(uploaded: 318, downloaded: 150)])
     tracker.accounts.markChanged([7])
     tracker.accounts.remove(user: 7)
     #expect(tracker.accounts.takeChanged().isEmpty && tracker.accounts.amounts(of: 7) == nil)

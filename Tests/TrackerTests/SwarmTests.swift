@@ -74,6 +74,10 @@ extension Swarm {
     #expect(swarm.leechers == 1 && swarm.seeders == 1)
     swarm.update(try Make.member(1, left: 0, at: v6, key: [1]), hasCompleted: true)
     #expect(swarm.leechers == 0 && swarm.seeders == 1 && swarm.downloads == 1)
+    // Eight digits by HTTP are the number that it says by UDP.
+    #expect(
+      Client(id: try Make.id(1), key: Array("0aBCd123".utf8))
+        == Client(id: try Make.id(1), key: [0x0A, 0xBC, 0xD1, 0x23]))
     // Another key is another client, even with the same id.
     swarm.update(try Make.member(1, left: 0, at: Make.address(9), key: [2]), hasCompleted: false)
     #expect(swarm.seeders == 2)

@@ -52,7 +52,7 @@ final class Keeping: Sendable {
     member.progress?.uploaded = 5
     _ = SwarmStoreTests.announce(swarms, member, of: hash, completed: true)
     for _ in 1...2 {
-      accounts.note(user.id, member, before: nil, isStarted: true)
+      accounts.note(user.id, member.progress, counted: nil, isStarted: true)
       await keeping.upkeep.flush()
       // Totals are written, not what came to them: to write them twice does no harm.
       accounts.markChanged([user.id])

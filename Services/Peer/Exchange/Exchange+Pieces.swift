@@ -39,14 +39,12 @@ extension Exchange {
   }
 
   private func request(_ picks: [PiecePicker.Pick], of peer: PeerState, at now: Instant) {
-    var last = -1
     for pick in picks {
       peer.asked[pick.block] = now
       say(.request(pick.block), to: peer, at: now)
-      if pick.block.piece != last, pick.reason != .begun, pick.reason != .endgame, pick.block.offset == 0 {
-        tell(.begun(piece: pick.block.piece, peer.address, pick.reason))
-      }
-      last = pick.block.piece
+      guard peer.isNews(pick) else { continue }
+      peer.lastTold = (pick.block.piece, pick.reason.name)
+      tell(.begun(piece: pick.block.piece, peer.address, pick.reason))
     }
   }
 
@@ -66,7 +64,7 @@ extension Exchange {
         let pick = picker.pickAgain(
           for: peer.number, having: peer.pieces, using: &random, where: { slow.contains($0) })
       {
-        picks.append(pick)
+        picks.append(PiecePicker.Pick(block: pick.block, reason: .slow))
       }
       request(picks, of: peer, at: now)
     }

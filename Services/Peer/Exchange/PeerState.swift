@@ -78,6 +78,18 @@ final class PeerState {
   var goodPieces = 0
   /// The picker had nothing for it, and has changed nothing since.
   var hasNothingSince: Int?
+  /// Which piece it was last told that this peer is asked for, and why.
+  var lastTold: (piece: Int, reason: String)?
+
+  /// Whether it has to be told why the peer is asked: once for a piece and a reason, not for every block.
+  func isNews(_ pick: PiecePicker.Pick) -> Bool {
+    guard let lastTold, pick.block.piece == lastTold.piece else { return true }
+    switch pick.reason {
+    case .begun: return false
+    case .endgame, .slow: return pick.reason.name != lastTold.reason
+    case .random, .rarest, .again, .allowedFast: return pick.block.offset == 0
+    }
+  }
 
   init(
     _ number: PeerNumber, _ address: SocketAddress, _ handshake: Handshake, isOutgoing: Bool, pieceCount: Int,

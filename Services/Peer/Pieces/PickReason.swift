@@ -12,6 +12,8 @@ enum PickReason: Equatable, Sendable {
   case again
   /// All that is missing was asked for: it is asked of others too, and cancelled when one has given it (BEP 3).
   case endgame
+  /// It is slow to come from whom it was asked of, and this peer has nothing else to give.
+  case slow
 }
 
 extension PickReason {
@@ -23,6 +25,7 @@ extension PickReason {
     case .allowedFast: "allowed_fast"
     case .again: "again"
     case .endgame: "endgame"
+    case .slow: "slow"
     }
   }
 }

@@ -82,7 +82,8 @@ final class Announcer: Sendable {
         uploaded: request.uploaded, downloaded: request.downloaded, left: request.left, user: user),
       stretch: stretch, expires: time + limits.lifetime(stretch: stretch))
     let announcement = Announcement(
-      member: member, isStopped: request.event == .stopped, hasCompleted: request.event == .completed,
+      member: member, isStarted: request.event == .started, isStopped: request.event == .stopped,
+      hasCompleted: request.event == .completed,
       wanted: min(request.wanted ?? limits.usualPeers, limits.mostPeers, room), families: families,
       wantsIDs: request.wantsDictionaries && !request.leavesOutIDs)
     let outcome: Outcome
@@ -92,7 +93,7 @@ final class Announcer: Sendable {
       throw refused(TrackerFailure(error))
     }
     if let event = outcome.event(of: member, in: request.infoHash) { events.publish(event) }
-    if let user { accounts.note(user, member, before: outcome.before, isStarted: request.event == .started) }
+    if let user { accounts.note(user, member.progress, counted: outcome.counted, isStarted: request.event == .started) }
     var reply = AnnounceReply(
       interval: interval - interval / 10 + Int(outcome.random % UInt64(interval / 5 + 1)), seeders: outcome.seeders,
       leechers: outcome.leechers)

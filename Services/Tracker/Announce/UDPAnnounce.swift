@@ -62,6 +62,12 @@ actor UDPAnnounce: DatagramOwner {
       }
     case .scrape(let id, let hashes):
       guard connections.isGood(id, for: source, at: now) else { return }
+      do throws(TrackerFailure) {
+        // Only announces carry a key (BEP 41).
+        _ = try announcer.user(of: nil, at: announcer.now())
+      } catch {
+        return UDPTracker.encode(.error(error.description), transaction: transaction, into: &output)
+      }
       var known: [InfoHash: ScrapeEntry] = [:]
       for entry in announcer.scrape(hashes) { known[entry.infoHash] = entry }
       // Each has its place; of what is not known there is nothing to tell.

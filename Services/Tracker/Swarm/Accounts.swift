@@ -70,10 +70,12 @@ final class Accounts: Sendable {
   ///
   /// A client's numbers begin with its `started`. Of one that is here for the first time without it, as after a restart of the tracker,
   /// it can't be told what was counted already: that interval is lost, rather than the whole session counted twice.
-  func note(_ user: Int64, _ member: Member, before: Member?, isStarted: Bool) {
-    guard let progress = member.progress else { return }
+  ///
+  /// - Parameter counted: what its client had said before, at whichever of its addresses.
+  func note(_ user: Int64, _ progress: Progress?, counted: Progress?, isStarted: Bool) {
+    guard let progress else { return }
     var known = Amounts()
-    if let before, before.client.id == member.client.id, let counted = before.progress, counted.user == user {
+    if let counted, counted.user == user {
       known = Amounts(uploaded: counted.uploaded, downloaded: counted.downloaded)
     } else if !isStarted {
       return

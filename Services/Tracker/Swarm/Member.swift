@@ -27,6 +27,15 @@ struct Progress: Sendable, Equatable {
   var left: UInt64?
   /// Whose key it announced with.
   var user: Int64?
+
+  /// As much as either says that was moved; of another user the other says nothing.
+  func most(_ other: Progress?) -> Progress {
+    guard let other, other.user == user else { return self }
+    var most = self
+    most.uploaded = max(uploaded, other.uploaded)
+    most.downloaded = max(downloaded, other.downloaded)
+    return most
+  }
 }
 
 /// A program by its id and the key that it tells trackers alone, wherever it comes from (BEP 7).
@@ -43,8 +52,10 @@ struct Client: Hashable, Sendable {
       mark = 0
       return
     }
+    // By UDP it is a number, which by HTTP is written with eight digits.
+    let number = key.count == 8 ? Hex.decode(String(decoding: key, as: UTF8.self)) : nil
     var hasher = Hasher()
-    hasher.combine(key)
+    hasher.combine(number ?? key)
     mark = UInt16(UInt(bitPattern: hasher.finalize()) % (1 << UInt(Client.markBits) - 1)) + 1
   }
 

@@ -4,6 +4,8 @@ import TorrentWire
 /// What came of an announce.
 struct Outcome: Sendable {
   var before: Member?
+  /// What its client had said of itself before, at whichever of its addresses.
+  var counted: Progress?
   var seeders: Int
   var leechers: Int
   var downloads: Int
@@ -30,6 +32,8 @@ struct Outcome: Sendable {
 /// What a peer says and asks with one announce.
 struct Announcement: Sendable {
   var member: Member
+  /// Its numbers begin anew.
+  var isStarted = false
   /// It goes: it is no member any more, and told of nobody.
   var isStopped = false
   /// It says that it has just completed the torrent.
@@ -54,6 +58,7 @@ extension Swarm {
     let member = announcement.member
     _ = expire(at: now)
     let downloads = downloads
+    let counted = member.progress?.user == nil ? nil : counted(of: member)
     var before: Member?
     var isNew = false
     if announcement.isStopped {
@@ -63,6 +68,7 @@ extension Swarm {
       before = update(member, at: now, hasCompleted: announcement.hasCompleted, keepsProgress: keepsProgress)
       isNew = before == nil
     }
+    note(member, isStarted: announcement.isStarted)
     let chosen =
       announcement.isStopped
       ? PeerList()
@@ -70,7 +76,7 @@ extension Swarm {
         announcement.wanted, for: member, families: announcement.families, wantsIDs: announcement.wantsIDs,
         using: &generator)
     return Outcome(
-      before: before, seeders: seeders, leechers: leechers, downloads: self.downloads, chosen: chosen,
+      before: before, counted: counted, seeders: seeders, leechers: leechers, downloads: self.downloads, chosen: chosen,
       random: generator.next(), isNew: isNew, isStopped: announcement.isStopped,
       hasCompleted: self.downloads != downloads)
   }

@@ -47,7 +47,7 @@ struct Swarm: Sendable {
     var member = member
     let old = self.member(at: member.address)
     member.hasCompleted = old?.hasCompleted ?? false
-    if !twins.areSought, member.address.ip.isV4 ? !v6.isEmpty : !v4.isEmpty { twins.seek(among: members) }
+    seekTwins(of: member)
     // A peer that says so twice has completed it once, and so has one that says so at two addresses.
     if hasCompleted, member.isSeeder, !member.hasCompleted {
       member.hasCompleted = true
@@ -65,6 +65,23 @@ struct Swarm: Sendable {
     touched = max(touched, now)
     return old
   }
+
+  private mutating func seekTwins(of member: Member) {
+    if !twins.areSought, member.address.ip.isV4 ? !v6.isEmpty : !v4.isEmpty { twins.seek(among: members) }
+  }
+
+  /// What the same client said last that it has moved, at this address or at its other family's.
+  mutating func counted(of member: Member) -> Progress? {
+    seekTwins(of: member)
+    let other = twins.progress(of: member.client)
+    guard let here = self.member(at: member.address), here.client.id == member.client.id, let progress = here.progress
+    else { return other }
+    return progress.most(other)
+  }
+
+  /// A user's client has said what it has moved, after all else that it said was taken in.
+  /// - Parameter isStarted: its numbers begin anew.
+  mutating func note(_ member: Member, isStarted: Bool) { twins.note(member, isStarted: isStarted) }
 
   @discardableResult
   mutating func remove(_ address: SocketAddress) -> Member? {

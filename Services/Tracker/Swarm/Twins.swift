@@ -20,6 +20,8 @@ struct Twins: Sendable {
   }
 
   private var known: [Known: Times]?
+  /// What users' clients have moved, as each said last, by whichever family.
+  private var said: [Client: Progress] = [:]
   /// Members that are one too many, since the same client is counted already.
   private(set) var seeders: Int32 = 0
   private(set) var leechers: Int32 = 0
@@ -45,6 +47,28 @@ struct Twins: Sendable {
     known?[key] = times.isNone ? nil : times
     let more = Int32(times.pairs - before)
     if member.isSeeder { seeders += more } else { leechers += more }
+    if step > 0 { note(member, isStarted: false) } else if times.isNone { forget(member.client) }
+  }
+
+  private mutating func forget(_ client: Client) {
+    if !said.isEmpty, !hasClient(client) { said[client] = nil }
+  }
+
+  /// By either family.
+  private func hasClient(_ client: Client) -> Bool {
+    known?[Known(client: client, isSeeder: true)] != nil || known?[Known(client: client, isSeeder: false)] != nil
+  }
+
+  /// What a client has moved counts once, though it says so at each of its addresses.
+  func progress(of client: Client) -> Progress? { said.isEmpty ? nil : said[client] }
+
+  /// - Parameter isStarted: its numbers begin anew.
+  mutating func note(_ member: Member, isStarted: Bool) {
+    guard known != nil, member.client.mark != 0, var progress = member.progress, progress.user != nil,
+      hasClient(member.client)
+    else { return }
+    if !isStarted, let before = said[member.client] { progress = progress.most(before) }
+    said[member.client] = progress
   }
 
   /// Whether it is a seeder by the other family too.

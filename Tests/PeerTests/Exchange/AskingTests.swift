@@ -42,6 +42,7 @@ import TorrentWire
       let second = try talk.joinGiver(2)
       // Nothing is left but to help.
       #expect(talk.requests(to: second).count == 1)
+      #expect(talk.reasons(for: second) == [.endgame])
       talk.hear(.choke, from: first)
       if fast { for block in asked { talk.hear(.reject(block), from: first) } }
       talk.giveAll(from: second)
@@ -184,6 +185,7 @@ import TorrentWire
     let block = try #require(blocks.first)
     talk.give(block, from: other)
     #expect(talk.takeSaid(to: slow).contains(.cancel(block)))
+    #expect(talk.reasons(for: other).last == .slow)
   }
 
   @Test func butWhatSomebodyGivesIsBegunFirst() throws {

@@ -124,6 +124,12 @@ final class Talk {
 
   func takeSaid(to peer: PeerNumber) -> [PeerMessage] { said.removeValue(forKey: peer) ?? [] }
 
+  /// Why it was asked, as it was told.
+  func reasons(for peer: PeerNumber) -> [PickReason] {
+    let asked = exchange.peers[peer]?.address
+    return events.compactMap { if case .begun(_, asked, let why) = $0 { why } else { nil } }
+  }
+
   func requests(to peer: PeerNumber) -> [Block] {
     takeSaid(to: peer).compactMap {
       if case .request(let block) = $0 { return block }
