@@ -105,7 +105,12 @@ final class PeerWorld: Sendable {
     address = try server.listen(on: free, loops: [loop])
   }
 
-  deinit { around.store.database.close() }
+  /// What goes on by itself, as a download does, would go on beneath all later tests and the end of the process.
+  deinit {
+    loop.stop()
+    for pool in [around.disk, around.checks, around.making] { pool.stop() }
+    around.store.database.close()
+  }
 
   /// What is touched on its loop alone, as a test looks at it.
   func onLoop<Value: Sendable>(_ look: @escaping @Sendable () -> Value) async -> Value {
