@@ -45,8 +45,11 @@ import ServiceKit
   @Flag(help: "Believe the address that a peer claims with ip=, instead of the one it comes from.")
   var believeClaims = false
 
-  @Option(help: .network("A proxy's address or network, whose X-Forwarded-For is believed; repeatable."))
-  var proxy: [IPNetwork] = []
+  @Option(
+    help: ArgumentHelp(
+      "A proxy's address or network, whose X-Forwarded-For is believed: by all of --http, or by the one named behind an @; repeatable.",
+      valueName: "address[/bits][@address:port]"))
+  var proxy: [TrustedProxy] = []
 
   func check() throws {
     guard 10...86_400 ~= interval else { throw ValidationError("--interval must be 10 to 86400") }
@@ -56,11 +59,14 @@ import ServiceKit
     for (name, most) in [("--most-torrents", mostTorrents), ("--most-peers", mostPeers)] {
       guard 1...100_000_000 ~= most else { throw ValidationError("\(name) must be 1 to 100000000") }
     }
+    for listener in proxy.compactMap(\.listener) where !http.contains(listener) {
+      throw ValidationError("--proxy names \(listener), which is none of --http")
+    }
   }
 
   func run() throws {
-    let (http, udp) = (http, udp)
-    var settings = TrackerSettings(mode: mode, believesClaims: believeClaims, proxies: proxy)
+    let (http, udp, proxies) = (http, udp, proxy)
+    var settings = TrackerSettings(mode: mode, believesClaims: believeClaims)
     settings.limits.interval = interval
     (settings.limits.torrents, settings.limits.peers) = (mostTorrents, mostPeers)
     settings.limits.announceBurst = max(settings.limits.announceBurst, announcesPerAddress)
@@ -83,7 +89,7 @@ import ServiceKit
         counters: TrackerCounters(service.metrics),
         chance: service.chance,
         now: { clock.now.seconds })
-      try await listen(http, udp, announcer, service)
+      try await listen(http, udp, behind: proxies, announcer, service)
 
       let upkeep = Upkeep(
         swarms, accounts, kept, clock: clock, limits: settings.limits, log: service.log, on: service.loop)
@@ -119,20 +125,22 @@ import ServiceKit
 
   /// Announces have listeners of their own: whoever may announce need not see the REST API.
   private func listen(
-    _ http: [SocketAddress], _ udp: [SocketAddress], _ announcer: Announcer, _ service: Service
+    _ http: [SocketAddress], _ udp: [SocketAddress], behind proxies: [TrustedProxy], _ announcer: Announcer,
+    _ service: Service
   ) async throws {
-    let router = Router()
-    HTTPAnnounce(announcer: announcer).addRoutes(to: router)
     var configuration = HTTPServer.Configuration()
     let (clock, log) = (service.clock, service.log)
     configuration.clock = { clock.now.seconds }
     configuration.onError = { log.error("an announce failed: \($0)") }
-    let server = HTTPServer(router: router, configuration: configuration)
     for address in http {
+      let router = Router()
+      let before = proxies.filter { $0.listener ?? address == address }.map(\.network)
+      HTTPAnnounce(announcer: announcer, proxies: before).addRoutes(to: router)
+      let server = HTTPServer(router: router, configuration: configuration)
       let bound = try server.listen(on: address, loops: service.loops)
       log.info("listening", metadata: ["announce": "http://\(bound)/announce"])
+      service.onDrain { await server.drain(within: .seconds(6), on: service.loop) }
     }
-    service.onDrain { await server.drain(within: .seconds(6), on: service.loop) }
 
     if http.isEmpty, udp.isEmpty {
       log.warning("neither --http nor --udp ADDRESS:PORT is given, so nobody can announce")
@@ -151,3 +159,22 @@ import ServiceKit
 }
 
 extension TrackerSettings.Mode: ExpressibleByArgument {}
+
+/// A proxy before the tracker, and the listener that believes it; nil is all of them.
+struct TrustedProxy: ExpressibleByArgument, Sendable {
+  let network: IPNetwork
+  let listener: SocketAddress?
+
+  /// `ADDRESS[/BITS][@LISTENER]`.
+  init?(argument: String) {
+    let parts = argument.split(separator: "@", maxSplits: 1, omittingEmptySubsequences: false)
+    guard let network = IPNetwork(argument: String(parts[0])) else { return nil }
+    self.network = network
+    guard parts.count == 2 else {
+      listener = nil
+      return
+    }
+    guard let listener = SocketAddress(argument: String(parts[1])) else { return nil }
+    self.listener = listener
+  }
+}

@@ -240,19 +240,30 @@ def test_malformed_announces_are_told_why_and_stop_nothing(net, tracker):
 
 
 def test_a_proxy_s_word_is_taken_where_the_operator_says_so(net, tracker):
-    service = tracker("--proxy", net.at("60.9"))
+    other = f"{net.at('30.1')}:6970"
+    service = tracker("--http", other, "--proxy", net.at("60.9"), "--proxy", f"{net.at('60.7')}@{other}")
     query = "info_hash=" + "%01" * 20 + "&peer_id=-XX0001-abcdefghijkl&port=7001&left=1&ip=203.0.113.77"
 
-    def seen(source, forwarded):
-        connection = http.client.HTTPConnection(net.at("30.1"), 6969, timeout=10, source_address=(net.at(source), 0))
+    def answer(source, forwarded, port=6969):
+        connection = http.client.HTTPConnection(net.at("30.1"), port, timeout=10, source_address=(net.at(source), 0))
         connection.request("GET", f"/announce?{query}", headers={"X-Forwarded-For": forwarded})
-        assert connection.getresponse().read().startswith(b"d8:complete")
+        answer = connection.getresponse().read()
         connection.close()
+        return answer
+
+    def seen(*asked):
+        assert answer(*asked).startswith(b"d8:complete")
         return {peer["address"] for peer in service.ask("GET", f"/v1/torrents/{'01' * 20}/peers")["items"]}
 
     # Of what the proxy hands on the last is its own word; what a client claims counts for nothing.
     assert seen("60.9", "198.51.100.1, 203.0.113.5") == {"203.0.113.5:7001"}
     assert seen("60.8", "203.0.113.6") == {"203.0.113.5:7001", f"{net.at('60.8')}:7001"}
+    # Some add the client's port; who says nothing that can be used is not taken for the client itself.
+    assert seen("60.9", "203.0.113.5:4321") == {"203.0.113.5:7001", f"{net.at('60.8')}:7001"}
+    assert b"does not say from which address" in answer("60.9", "unknown")
+    # A listener believes those that are configured for it.
+    assert seen("60.7", "203.0.113.9", 6970) == {"203.0.113.5:7001", "203.0.113.9:7001", f"{net.at('60.8')}:7001"}
+    assert f"{net.at('60.7')}:7001" in seen("60.7", "203.0.113.10")
 
 
 def test_a_scrape_is_what_clients_expect(net, tracker, peers):

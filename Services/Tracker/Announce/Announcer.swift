@@ -20,8 +20,6 @@ struct TrackerSettings: Sendable {
   var limits = TrackerLimits()
   /// Believe the address that a peer claims (`ip=`).
   var believesClaims = false
-  /// Whose X-Forwarded-For is believed.
-  var proxies: [IPNetwork] = []
 }
 
 /// Answers announces and scrapes, whatever protocol they come by.

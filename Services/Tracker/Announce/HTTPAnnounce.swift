@@ -7,6 +7,8 @@ import TorrentWire
 /// The tracker by HTTP (BEP 3, 7, 23, 24, 31, 48): announces and scrapes are GETs of a listener of their own.
 struct HTTPAnnounce: Sendable {
   let announcer: Announcer
+  /// Those before this listener, whose word on where a client is counts.
+  var proxies: [IPNetwork] = []
 
   func addRoutes(to router: Router) {
     for pattern in ["/announce", "/announce/{key}"] { router.get(pattern) { answer($0) } }
@@ -16,7 +18,7 @@ struct HTTPAnnounce: Sendable {
   private func answer(_ request: Request) -> Response {
     do throws(TrackerFailure) {
       let announce = try AnnounceRequest(query: request.head.queryOctets)
-      let source = source(of: request)
+      let source = try source(of: request)
       let reply = try announcer.answer(
         announce, key: key(request), from: source, families: source.isV4 ? [true, false] : [false, true],
         at: request.loop.now)
@@ -48,12 +50,17 @@ struct HTTPAnnounce: Sendable {
 
   /// Where the client is: what a proxy of ours says, which puts it behind what others may have said, else where the connection
   /// comes from.
-  private func source(of request: Request) -> IPAddress {
+  /// - Throws: what the client is told where its proxy says nothing that can be used: to take the proxy for it would tell others of an
+  ///   address where nobody listens.
+  private func source(of request: Request) throws(TrackerFailure) -> IPAddress {
     let peer = request.peer.ip.unmapped
-    guard announcer.settings.proxies.contains(where: { $0.contains(peer) }),
-      let last = request.header("x-forwarded-for")?.split(separator: ",").last,
-      let address = IPAddress(last.drop { $0 == " " })
+    guard proxies.contains(where: { $0.contains(peer) }),
+      let last = request.header("x-forwarded-for")?.split(separator: ",").last?.drop(while: { $0 == " " })
     else { return peer }
+    // Some proxies add the client's port.
+    guard let address = IPAddress(last) ?? SocketAddress(String(last))?.ip else {
+      throw TrackerFailure("the proxy before this tracker does not say from which address you come", retry: .never)
+    }
     return address.unmapped
   }
 }
