@@ -88,13 +88,15 @@ struct ZoneKeeperTests {
       try zone.apply([change])
     }
     while !gate.isReached { await bench.loop.sleep(for: .milliseconds(1)) }
-    async let reset: Void = keeper.reset()
-    async let created = keeper.create(try TestServer.zone("example", "new A 192.0.2.4\n"))
+    let zone = try TestServer.zone("example", "new A 192.0.2.4\n")
+    async let created = {
+      try await keeper.reset()
+      return try await keeper.create(zone)
+    }()
     // Long enough for the reset to come before the change, if it did not wait.
     await bench.loop.sleep(for: .milliseconds(100))
     gate.open()
     _ = try await patched
-    try await reset
     _ = try await created
     let served = await keeper.all().map(\.zone.rrsets)
     let again = try await Bench(directory: bench.directory)

@@ -61,6 +61,8 @@ import TorrentWire
     #expect(try await world.ask("DELETE", place).status == 404)
     let added = try await world.ask("POST", "/v1/torrents", octets: file, type: "application/x-bittorrent; x=y")
     #expect(added.status == 201)
+    // What it has not looked at yet may be another's, and would stay.
+    try await world.wait(place, "seeding")
     #expect(try await world.ask("DELETE", place + "?data=true").status == 204)
     #expect(!world.folder.exists("film.bin"))
   }
