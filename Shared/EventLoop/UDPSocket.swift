@@ -30,6 +30,8 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   private let descriptor: Int32
   private weak var owner: (any DatagramOwner)?
   private var isOpen = true
+  private var isReceiving = false
+  private var gathering: Gathering?
   private static let batchesPerTurn = 4
   /// What a socket that closes still takes, however fast more comes.
   private static let lastBatches = 64
@@ -109,9 +111,14 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   }
 
   /// Begins to receive; on the loop. The owner is held weakly.
-  public func start(_ owner: any DatagramOwner) throws(IOError) {
+  ///
+  /// - Parameter gathersFor: how long datagrams may gather while many come, so that they are taken and answered together, as network
+  ///   cards do with their interrupts; nil takes each at once. While few come none waits.
+  public func start(_ owner: any DatagramOwner, gathersFor: Duration? = nil) throws(IOError) {
     self.owner = owner
+    gathering = gathersFor.map { Gathering(time: $0) }
     try loop.register(descriptor, .read, self)
+    isReceiving = true
   }
 
   /// Sends one datagram. On the loop.
@@ -155,7 +162,8 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   /// Takes what has come already and then no more; answers can still be sent until `close`. On the loop.
   public func stopReceiving() {
     var left = Self.lastBatches
-    while left > 0, deliverBatch() { left -= 1 }
+    while left > 0, deliverBatch() == DatagramBatch.capacity { left -= 1 }
+    isReceiving = false
     // The owner may have closed it, and its number belong to another by now.
     if isOpen { loop.deregister(descriptor) }
   }
@@ -163,24 +171,51 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
   public func close() {
     guard isOpen else { return }
     isOpen = false
+    isReceiving = false
     loop.deregister(descriptor)
     Glibc.close(descriptor)
     owner = nil
   }
 
   public func ready(_ readiness: Readiness) {
-    for _ in 0..<Self.batchesPerTurn {
-      if !deliverBatch() { return }
-    }
+    let count = deliver()
+    if gathering?.begins(with: count, at: loop.now) == true, isReceiving { gather() }
   }
 
-  /// Gives what has come to the owner. False when there can't be more yet.
-  private func deliverBatch() -> Bool {
-    guard isOpen else { return false }
+  /// Leaves what comes in the kernel for a while, unheard.
+  private func gather() {
+    guard let gathering else { return }
+    loop.modify(descriptor, [])
+    loop.after(gathering.time) { [weak self] in self?.takeGathered() }
+  }
+
+  private func takeGathered() {
+    guard isReceiving else { return }
+    let count = deliver()
+    // The owner may have had enough meanwhile, and the number belong to another.
+    guard isReceiving else { return }
+    if gathering?.goesOn(with: count) == true { gather() } else { loop.modify(descriptor, .read) }
+  }
+
+  /// Gives what has come to the owner, up to the bound of a turn.
+  /// - Returns: how many datagrams.
+  private func deliver() -> Int {
+    var total = 0
+    for _ in 0..<Self.batchesPerTurn {
+      let count = deliverBatch()
+      total += count
+      if count < DatagramBatch.capacity { break }
+    }
+    return total
+  }
+
+  /// - Returns: how many datagrams; less than a batch holds when there can't be more yet.
+  private func deliverBatch() -> Int {
+    guard isOpen else { return 0 }
     guard let owner else {
       // Nobody is left to hear, and what came would wake the loop without end.
       close()
-      return false
+      return 0
     }
     let batch = loop.datagrams
     let count: Int
@@ -189,13 +224,13 @@ public final class UDPSocket: Selectable, @unchecked Sendable {
     } catch {
       if error.isShortage { loop.rest(descriptor, then: .read) }
       owner.deliver(error, on: self)
-      return false
+      return 0
     }
     if count > 0 {
       nonisolated(unsafe) let lent = batch
       unsafe owner.deliver(lent, on: self)
       if isOpen { batch.sendReplies(descriptor) }
     }
-    return count == DatagramBatch.capacity
+    return count
   }
 }

@@ -1,14 +1,17 @@
 import CLinux
-import EventLoop
 import Glibc
 import Octets
 import Testing
+
+@testable import EventLoop
 
 /// Answers each datagram with its octets reversed.
 actor Mirror: DatagramOwner {
   nonisolated let loop: EventLoop
   nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe loop.asUnownedSerialExecutor() }
   private(set) var seen: [[UInt8]] = []
+  /// Datagrams that came together at most.
+  private(set) var largest = 0
   private let answers: Bool
 
   init(_ loop: EventLoop, answers: Bool) {
@@ -16,9 +19,10 @@ actor Mirror: DatagramOwner {
     self.answers = answers
   }
 
-  func start(_ socket: UDPSocket) throws { try socket.start(self) }
+  func start(_ socket: UDPSocket, gathersFor time: Duration? = nil) throws { try socket.start(self, gathersFor: time) }
 
   func received(_ batch: DatagramBatch, on socket: UDPSocket) {
+    largest = max(largest, batch.count)
     for index in 0..<batch.count {
       let octets = batch.withOctets(index) { unsafe $0.withUnsafeBytes { unsafe Array($0) } }
       seen.append(octets)
@@ -155,6 +159,61 @@ func stopsReceiving() async throws {
     #expect(await mirror.heard == 3)
     #expect(await ear.seen == [[0], [1], [2]])
     await onLoop(loop) {
+      client.close()
+      server.close()
+    }
+  }
+}
+
+@Test("Datagrams gather while many come a few at a time, and no longer")
+func gathering() {
+  var gathering = Gathering(time: .milliseconds(1))
+  func begins(_ taken: Int..., after milliseconds: Int) -> [Bool] {
+    let now = Instant(nanoseconds: 0) + .milliseconds(10_000 + milliseconds)
+    return taken.map { gathering.begins(with: $0, at: now) }
+  }
+  func goesOn(_ taken: Int) -> Bool { gathering.goesOn(with: taken) }
+  // One a millisecond, however long, is no reason to let the next one wait; nor is a burst, which leaves in full batches anyway.
+  for time in 0..<100 { #expect(begins(1, after: time) == [false]) }
+  #expect(begins(128, 32, after: 200) == [false, false])
+  #expect(begins(30, 1, after: 300) == [false, false])
+  #expect(begins(1, after: 304) == [true])
+  // What comes by the way begins no second time.
+  #expect(begins(31, after: 304) == [false])
+  #expect(goesOn(4) && goesOn(64))
+  #expect(!goesOn(3))
+  #expect(begins(31, 1, after: 310) == [false, true])
+  // More than two batches fill themselves without a wait.
+  #expect(!goesOn(65))
+}
+
+@Test("What gathers is answered, whether more comes or not, and when the socket stops", .timeLimit(.minutes(1)))
+func gathered() async throws {
+  try await withLoop { loop in
+    let server = try UDPSocket(SocketAddress(ip: .loopbackV4, port: 0), on: loop)
+    let mirror = Mirror(loop, answers: true)
+    // So long that it ends by nothing but what is said next.
+    try await mirror.start(server, gathersFor: .seconds(2))
+    let client = try UDPSocket(SocketAddress(ip: .loopbackV4, port: 0), on: loop)
+    let ear = Mirror(loop, answers: false)
+    try await ear.start(client)
+    func send(_ values: Range<Int>) async throws {
+      for value in values {
+        try client.send([UInt8(value), 1, 2], to: server.address)
+        // Each alone in its turn.
+        if value < 32 { while await mirror.seen.count <= value, !Task.isCancelled { await loop.sleep(for: .zero) } }
+      }
+    }
+    try await send(0..<32)
+    try await send(32..<36)
+    while await ear.seen.count < 36, !Task.isCancelled { await loop.sleep(for: .milliseconds(100)) }
+    #expect(await mirror.largest == 4)
+    // It gathers on, for there were enough; what came is taken before the socket stops.
+    try await send(36..<39)
+    loop.submit { server.stopReceiving() }
+    while await ear.seen.count < 39, !Task.isCancelled { await loop.sleep(for: .milliseconds(1)) }
+    #expect(Set(await ear.seen) == Set((0..<39).map { [2, 1, UInt8($0)] }))
+    loop.submit {
       client.close()
       server.close()
     }

@@ -23,7 +23,7 @@ actor UDPAnnounce: DatagramOwner {
   func bind(_ address: SocketAddress, sharesPort: Bool, isSibling: Bool) throws(IOError) -> SocketAddress {
     let socket = try UDPSocket(address, on: loop, sharesPort: sharesPort, isSibling: isSibling)
     sockets.append(socket)
-    try socket.start(self)
+    try socket.start(self, gathersFor: UDPAnnounce.gathering)
     return socket.address
   }
 
@@ -79,6 +79,9 @@ actor UDPAnnounce: DatagramOwner {
       UDPTracker.encode(.scrape(counts), transaction: transaction, into: &output)
     }
   }
+
+  /// A peer that announces each half an hour does not feel it.
+  private static let gathering = Duration.milliseconds(1)
 
   /// The key in the path of the announce URL, `/announce/KEY` (BEP 41).
   static func key(in path: [UInt8]) -> [UInt8]? {
