@@ -97,15 +97,15 @@ import TorrentWire
   @Test(arguments: [10, 200, 300, 3000]) func aBoundIsNeverLaterThanWhoItIsOf(count: Int) throws {
     var roster = Roster<PackedV4>()
     for number in 0..<count { roster.insert(try Make.member(number, left: 0, seen: 100), keeps: false, 7) }
-    var found: [UInt32] = []
-    #expect(roster.expired(at: 100) { found.append($0.expires) } == 100 && found.isEmpty)
+    var found: [SocketAddress] = []
+    #expect(roster.expired(at: 100) { found.append($0) } == 100 && found.isEmpty)
     roster.insert(try Make.member(5000, left: 0, seen: 7), keeps: false, 7)
     for number in 0..<count / 3 {
       roster.remove(at: try #require(roster.place(of: PackedV4(Make.address(number).ip), 6881, 7)), 7)
       roster.insert(try Make.member(10_000 + number, left: 0, seen: 100), keeps: false, 7)
     }
-    #expect(roster.expired(at: 7) { found.append($0.expires) } == 7 && found.isEmpty)
-    #expect(roster.expired(at: 8) { found.append($0.expires) } == 100 && found == [7])
+    #expect(roster.expired(at: 7) { found.append($0) } == 7 && found.isEmpty)
+    #expect(roster.expired(at: 8) { found.append($0) } == 100 && found == [Make.address(5000)])
     #expect(roster.expired(at: 101) { _ in } == nil)
   }
 }

@@ -1,27 +1,23 @@
 import Octets
 import TorrentWire
 
-/// The members of a swarm whose addresses are of one family.
+/// The members of a swarm whose addresses are of one family. The salt is of the swarm's rosters.
 struct Family<Address: PackedAddress>: Sendable {
   private(set) var leechers = Roster<Address>()
   private(set) var seeders = Roster<Address>()
-
-  private let salt: UInt64
-
-  init(salt: UInt64) { self.salt = salt }
 
   var count: Int { leechers.count + seeders.count }
   var isEmpty: Bool { count == 0 }
   var members: [Member] { leechers.members(areSeeders: false) + seeders.members(areSeeders: true) }
 
-  func member(at address: Address, _ port: UInt16) -> Member? {
+  func member(at address: Address, _ port: UInt16, _ salt: UInt64) -> Member? {
     if let place = leechers.place(of: address, port, salt) { return leechers.member(at: place, isSeeder: false) }
     return seeders.place(of: address, port, salt).map { seeders.member(at: $0, isSeeder: true) }
   }
 
   /// Takes in what it says now; it may be new here.
   /// - Parameter old: the same as it was before.
-  mutating func update(_ member: Member, before old: Member?, keeps: Bool) {
+  mutating func update(_ member: Member, before old: Member?, keeps: Bool, _ salt: UInt64) {
     let (address, port) = (Address(member.address.ip), member.address.port)
     // Most announces say the same as the one before.
     if let old, old.isSeeder == member.isSeeder {
@@ -32,7 +28,7 @@ struct Family<Address: PackedAddress>: Sendable {
       }
       return
     }
-    if old != nil { remove(address, port) }
+    if old != nil { remove(address, port, salt) }
     if member.isSeeder {
       seeders.insert(member, keeps: keeps, salt)
     } else {
@@ -40,7 +36,7 @@ struct Family<Address: PackedAddress>: Sendable {
     }
   }
 
-  mutating func remove(_ address: Address, _ port: UInt16) {
+  mutating func remove(_ address: Address, _ port: UInt16, _ salt: UInt64) {
     if let place = leechers.place(of: address, port, salt) {
       leechers.remove(at: place, salt)
     } else if let place = seeders.place(of: address, port, salt) {
@@ -54,11 +50,11 @@ struct Family<Address: PackedAddress>: Sendable {
   }
 
   /// Whose time is over, and a moment before which nobody else is forgotten.
-  mutating func expired(at now: Int64) -> (gone: [SocketAddress], earliest: Int64) {
+  mutating func expired(at now: UInt32) -> (gone: [SocketAddress], earliest: UInt32) {
     var gone: [SocketAddress] = []
     let bounds = [
-      leechers.expired(at: now) { gone.append($0.socketAddress) },
-      seeders.expired(at: now) { gone.append($0.socketAddress) },
+      leechers.expired(at: now) { gone.append($0) },
+      seeders.expired(at: now) { gone.append($0) },
     ]
     return (gone, bounds.lazy.compactMap { $0 }.min() ?? .max)
   }
@@ -80,11 +76,6 @@ struct Family<Address: PackedAddress>: Sendable {
     }
   }
 
-  /// Of the places of both lists, the leechers' first.
-  private func entry(at place: Int) -> Entry<Address> {
-    place < leechers.places ? leechers[place] : seeders[place - leechers.places]
-  }
-
   /// In an order at random, so that nobody comes twice and nobody's neighbours come more often with it than others. The time it takes
   /// depends on what it brings alone.
   private func pick(
@@ -95,9 +86,13 @@ struct Family<Address: PackedAddress>: Sendable {
     guard !places.isEmpty, missing > 0 else { return }
     // Those who can't be told must not make it a walk past all of them.
     for offset in Scatter(places.count, using: &generator).prefix(4 * missing + 16) {
-      let entry = entry(at: places.lowerBound + offset)
-      guard asker.mayHear(of: entry) else { continue }
-      entry.tell(withID: asker.wantsIDs, to: &chosen)
+      // Of the places of both lists, the leechers' first.
+      let place = places.lowerBound + offset
+      if place < leechers.places {
+        leechers.tell(of: place, to: asker, in: &chosen)
+      } else {
+        seeders.tell(of: place - leechers.places, to: asker, in: &chosen)
+      }
       if chosen.count == wanted { return }
     }
   }
@@ -119,9 +114,23 @@ struct Asker {
     self.wantsIDs = wantsIDs
   }
 
-  func mayHear(of entry: Entry<some PackedAddress>) -> Bool {
-    if entry.isFree || entry.port == address.port && entry.address.ip == address.ip { return false }
-    if scope > .machine, Scope(entry.address.ip) < scope { return false }
-    return client.mark == 0 || entry.mark != client.mark || entry.client != client
+  /// - Parameter id: who is there calls itself so; seldom asked for.
+  func mayHear(of seat: Seat<some PackedAddress>, id: () -> PeerID) -> Bool {
+    if seat.isFree || seat.port == address.port && seat.address.ip == address.ip { return false }
+    if scope > .machine, Scope(seat.address.ip) < scope { return false }
+    return client.mark == 0 || seat.mark != client.mark || id() != client.id
+  }
+}
+
+extension Roster {
+  /// Adds who stands there, where it may be told of.
+  func tell(of place: Int, to asker: Asker, in list: inout PeerList) {
+    let seat = self[place]
+    guard asker.mayHear(of: seat, id: { id(at: place) }) else { return }
+    if asker.wantsIDs {
+      list.append(seat.socketAddress, id: id(at: place))
+    } else {
+      seat.address.tell(seat.port, to: &list)
+    }
   }
 }

@@ -10,9 +10,13 @@ import TorrentWire
 ///
 /// Those whose time is over are found without looking at all: of each block of the list a moment is known before which nobody in it is
 /// forgotten.
+///
+/// What a choice reads lies apart from the rest.
 struct Roster<Address: PackedAddress>: Sendable {
-  private var slots: [Entry<Address>] = []
-  /// Beside `slots`, or empty where it is not kept.
+  private var seats: [Seat<Address>] = []
+  /// Beside `seats`.
+  private var records: [Record] = []
+  /// Beside them, or empty where it is not kept.
   private var progress: [Progress] = []
   /// Of every block but the first, which is always looked at: most swarms have no other, and pay nothing.
   private var bounds: [UInt32] = []
@@ -23,16 +27,22 @@ struct Roster<Address: PackedAddress>: Sendable {
 
   var isEmpty: Bool { count == 0 }
   /// How many places there are; some have nobody in them.
-  var places: Int { slots.count }
+  var places: Int { seats.count }
 
-  subscript(place: Int) -> Entry<Address> { slots[place] }
+  subscript(place: Int) -> Seat<Address> { seats[place] }
+
+  func id(at place: Int) -> PeerID { records[place].id }
 
   func member(at place: Int, isSeeder: Bool) -> Member {
-    slots[place].member(isSeeder: isSeeder, progress.isEmpty ? nil : progress[place])
+    let (seat, record) = (seats[place], records[place])
+    return Member(
+      address: seat.socketAddress, client: Client(id: record.id, mark: seat.mark), isSeeder: isSeeder,
+      progress: progress.isEmpty ? nil : progress[place], stretch: seat.stretch, expires: Int64(record.expires),
+      hasCompleted: seat.hasCompleted)
   }
 
   func members(areSeeders: Bool) -> [Member] {
-    slots.indices.lazy.filter { !slots[$0].isFree }.map { member(at: $0, isSeeder: areSeeders) }
+    seats.indices.lazy.filter { !seats[$0].isFree }.map { member(at: $0, isSeeder: areSeeders) }
   }
 
   // MARK: Places
@@ -47,36 +57,68 @@ struct Roster<Address: PackedAddress>: Sendable {
     var hash = mixed(high ^ salt, 0x9E37_79B9_7F4A_7C15)
     hash = mixed(low ^ hash, 0xD6E8_FEB8_6659_FD93)
     hash = mixed(UInt64(port) ^ hash ^ salt.byteSwapped, 0xA076_1D64_78BD_642F)
-    return Int(hash.multipliedFullWidth(by: UInt64(slots.count)).high)
+    return Int(hash.multipliedFullWidth(by: UInt64(seats.count)).high)
   }
 
   /// How far behind its own place it stands.
-  func distance(_ entry: Entry<Address>, at place: Int, _ salt: UInt64) -> Int {
-    let steps = place - home(entry.address, entry.port, salt)
-    return steps < 0 ? steps + slots.count : steps
+  func distance(_ seat: Seat<Address>, at place: Int, _ salt: UInt64) -> Int {
+    let steps = place - home(seat.address, seat.port, salt)
+    return steps < 0 ? steps + seats.count : steps
   }
 
-  private func next(_ place: Int) -> Int { place + 1 == slots.count ? 0 : place + 1 }
+  private func next(_ place: Int) -> Int { place + 1 == seats.count ? 0 : place + 1 }
 
   func place(of address: Address, _ port: UInt16, _ salt: UInt64) -> Int? {
     guard count > 0 else { return nil }
     var place = home(address, port, salt)
     var steps = 0
-    while !slots[place].isFree {
-      if slots[place].port == port, slots[place].address == address { return place }
+    while !seats[place].isFree {
+      if seats[place].port == port, seats[place].address == address { return place }
       // It would have gone first.
-      if distance(slots[place], at: place, salt) < steps { return nil }
+      if distance(seats[place], at: place, salt) < steps { return nil }
       place = next(place)
       steps += 1
     }
     return nil
   }
 
-  private mutating func put(_ entry: Entry<Address>, _ saying: Progress?, at place: Int) {
-    slots[place] = entry
-    if !progress.isEmpty { progress[place] = saying ?? .unknown }
+  fileprivate struct Occupant {
+    var seat: Seat<Address>
+    var record: Record
+    var progress: Progress?
+  }
+
+  private func occupant(of place: Int) -> Occupant {
+    Occupant(seat: seats[place], record: records[place], progress: progress.isEmpty ? nil : progress[place])
+  }
+
+  private mutating func move(from place: Int, to other: Int) {
+    seats[other] = seats[place]
+    records[other] = records[place]
+    if !progress.isEmpty { progress[other] = progress[place] }
+    bound(other)
+  }
+
+  /// Everybody of these places moves on by one.
+  private mutating func shift(_ places: Range<Int>) {
+    seats.shift(places)
+    records.shift(places)
+    if !progress.isEmpty { progress.shift(places) }
+    let firstBlock = places.lowerBound / Self.block + 1
+    for start in stride(from: firstBlock * Self.block, through: places.upperBound, by: Self.block) { bound(start) }
+  }
+
+  /// Who has come there may be forgotten before all others of its block.
+  private mutating func bound(_ place: Int) {
     let block = place / Self.block - 1
-    if block >= 0 { bounds[block] = min(bounds[block], entry.expires) }
+    if block >= 0 { bounds[block] = min(bounds[block], records[place].expires) }
+  }
+
+  private mutating func put(_ occupant: Occupant, at place: Int) {
+    seats[place] = occupant.seat
+    records[place] = occupant.record
+    if !progress.isEmpty { progress[place] = occupant.progress ?? .unknown }
+    bound(place)
   }
 
   // MARK: Changes
@@ -85,74 +127,90 @@ struct Roster<Address: PackedAddress>: Sendable {
   ///   - member: who is not here yet.
   ///   - keeps: whether what it has moved is kept. A list that began without it goes on without it.
   mutating func insert(_ member: Member, keeps: Bool, _ salt: UInt64) {
-    if count + 1 > slots.count * 23 / 25 {
-      resize(to: max(count + 2, slots.count + slots.count / 12), keeps: keeps && (isEmpty || !progress.isEmpty), salt)
+    if count + 1 > seats.count * 31 / 32 {
+      resize(to: max(count + 2, seats.count + seats.count / 32), keeps: keeps && (isEmpty || !progress.isEmpty), salt)
     }
-    insert(Entry(member), member.progress, salt)
+    insert(Occupant(member), salt)
   }
 
-  private mutating func insert(_ entry: Entry<Address>, _ saying: Progress?, _ salt: UInt64) {
-    var (entry, saying) = (entry, saying)
-    var place = home(entry.address, entry.port, salt)
+  /// Everybody from its place on to the next free one moves by one.
+  private mutating func insert(_ new: Occupant, _ salt: UInt64) {
+    var target = home(new.seat.address, new.seat.port, salt)
     var steps = 0
-    while !slots[place].isFree {
-      let other = distance(slots[place], at: place, salt)
-      if other < steps {
-        let (poorer, its) = (entry, saying)
-        (entry, saying) = (slots[place], progress.isEmpty ? nil : progress[place])
-        put(poorer, its, at: place)
-        steps = other
-      }
-      place = next(place)
+    while !seats[target].isFree, distance(seats[target], at: target, salt) >= steps {
+      target = next(target)
       steps += 1
     }
-    put(entry, saying, at: place)
+    var free = target
+    while !seats[free].isFree { free = next(free) }
+    if free < target {
+      shift(0..<free)
+      move(from: seats.count - 1, to: 0)
+      free = seats.count - 1
+    }
+    shift(target..<free)
+    put(new, at: target)
     count += 1
   }
 
   /// Says anew what stands there; address and port stay.
-  mutating func replace(at place: Int, with member: Member) { put(Entry(member), member.progress, at: place) }
+  mutating func replace(at place: Int, with member: Member) { put(Occupant(member), at: place) }
 
   /// Those behind come nearer to their places.
   mutating func remove(at place: Int, _ salt: UInt64) {
     var place = place
     var behind = next(place)
-    while !slots[behind].isFree, distance(slots[behind], at: behind, salt) > 0 {
-      put(slots[behind], progress.isEmpty ? nil : progress[behind], at: place)
+    while !seats[behind].isFree, distance(seats[behind], at: behind, salt) > 0 {
+      move(from: behind, to: place)
       place = behind
       behind = next(behind)
     }
-    slots[place] = .free
+    seats[place] = .free
     count -= 1
-    if count < slots.count / 2 { resize(to: count == 0 ? 0 : count + count / 8 + 2, keeps: !progress.isEmpty, salt) }
+    if count < seats.count / 2 { resize(to: count == 0 ? 0 : count + count / 8 + 2, keeps: !progress.isEmpty, salt) }
   }
 
   /// What they have moved is not kept any longer.
   mutating func forgetProgress() { progress = [] }
 
   private mutating func resize(to size: Int, keeps: Bool, _ salt: UInt64) {
-    let old = (slots, progress)
-    slots = Array(repeating: .free, count: size)
+    let old = self
+    seats = Array(repeating: .free, count: size)
+    records = Array(repeating: .none, count: size)
     progress = keeps ? Array(repeating: .unknown, count: size) : []
     bounds = Array(repeating: .max, count: max(0, (size - 1) / Self.block))
     count = 0
-    for (place, entry) in old.0.enumerated() where !entry.isFree {
-      insert(entry, old.1.isEmpty ? nil : old.1[place], salt)
+    // They stand in the order of their hashes, and will again: one walk past both lists, but for the few that change places with a
+    // neighbour or stood beyond the end.
+    var (last, free) = (0, 0)
+    var others: [Occupant] = []
+    for place in old.seats.indices where !old.seats[place].isFree {
+      let occupant = old.occupant(of: place)
+      let home = home(occupant.seat.address, occupant.seat.port, salt)
+      let target = max(home, free)
+      if home < last || target == size || old.distance(occupant.seat, at: place, salt) > place {
+        others.append(occupant)
+      } else {
+        put(occupant, at: target)
+        count += 1
+        (last, free) = (home, target + 1)
+      }
     }
+    for occupant in others { insert(occupant, salt) }
   }
 
-  /// Calls `body` with each whose time is over.
+  /// Calls `body` with the address of each whose time is over.
   /// - Returns: a moment before which nobody else is forgotten; nil where nobody else is here.
-  mutating func expired(at now: Int64, _ body: (Entry<Address>) -> Void) -> Int64? {
-    let now = UInt32(clamping: now)
+  mutating func expired(at now: UInt32, _ body: (SocketAddress) -> Void) -> UInt32? {
     var earliest: UInt32?
-    for start in stride(from: 0, to: slots.count, by: Self.block) {
+    for start in stride(from: 0, to: seats.count, by: Self.block) {
       let block = start / Self.block - 1
       // A bound may be of somebody who has announced since, or is gone: then it is found anew.
       if block < 0 || bounds[block] < now {
         var bound = UInt32.max
-        for place in start..<min(start + Self.block, slots.count) where !slots[place].isFree {
-          if slots[place].expires < now { body(slots[place]) } else { bound = min(bound, slots[place].expires) }
+        for place in start..<min(start + Self.block, seats.count) where !seats[place].isFree {
+          let expires = records[place].expires
+          if expires < now { body(seats[place].socketAddress) } else { bound = min(bound, expires) }
         }
         if block >= 0 { bounds[block] = bound }
         if bound < .max { earliest = min(earliest ?? .max, bound) }
@@ -160,7 +218,25 @@ struct Roster<Address: PackedAddress>: Sendable {
         earliest = min(earliest ?? .max, bounds[block])
       }
     }
-    return earliest.map { Int64($0) }
+    return earliest
+  }
+}
+
+extension Roster.Occupant {
+  fileprivate init(_ member: Member) {
+    self.init(seat: Seat(member), record: Record(member), progress: member.progress)
+  }
+}
+
+extension Array {
+  /// Copies what is in the range to where it would be one place on.
+  fileprivate mutating func shift(_ range: Range<Int>) {
+    guard !range.isEmpty else { return }
+    precondition(range.lowerBound >= 0 && range.upperBound < count)
+    unsafe withUnsafeMutableBufferPointer { elements in
+      guard let start = elements.baseAddress else { return }
+      unsafe (start + range.lowerBound + 1).update(from: start + range.lowerBound, count: range.count)
+    }
   }
 }
 

@@ -4,34 +4,50 @@ import TorrentWire
 /// The peers of one torrent. A change takes the same time however many they are, but for a list that grows now and then, and a choice
 /// among them as long as what it brings.
 struct Swarm: Sendable {
-  private var v4: Family<PackedV4>
-  private var v6: Family<PackedV6>
-  private var twins = Twins()
-  /// Nobody is forgotten before this.
-  private var earliest = Int64.max
-
-  /// How often it was completed.
-  var downloads = 0
-  /// When somebody announced last.
-  private(set) var touched = Int64.min
-
-  /// - Parameter salt: so that nobody can choose addresses that all belong to one place.
-  init(salt: UInt64) {
-    v4 = Family(salt: salt)
-    v6 = Family(salt: salt)
+  private struct Rest {
+    var v6 = Family<PackedV6>()
+    var twins = Twins()
   }
 
-  var count: Int { v4.count + v6.count }
+  private let salt: UInt64
+  private var v4 = Family<PackedV4>()
+  /// None or one, kept elsewhere: most swarms have nobody by IPv6.
+  private var rest: [Rest] = []
+  /// Nobody is forgotten before this: seconds of the world's clock, until 2106, as the next.
+  private var earliest = UInt32.max
+  /// When somebody announced last.
+  private(set) var touched: UInt32 = 0
+  private var completions: UInt32 = 0
+
+  /// - Parameter salt: so that nobody can choose addresses that all belong to one place.
+  init(salt: UInt64) { self.salt = salt }
+
+  /// Looks at what lies elsewhere, where there is something.
+  @discardableResult
+  private func look<Value>(_ body: (Rest) -> Value) -> Value? { rest.isEmpty ? nil : body(rest[0]) }
+
+  /// Changes it, where there is something.
+  @discardableResult
+  private mutating func change<Value>(_ body: (inout Rest) -> Value) -> Value? { rest.isEmpty ? nil : body(&rest[0]) }
+
+  /// How often it was completed.
+  var downloads: Int {
+    get { Int(completions) }
+    set { completions = UInt32(clamping: newValue) }
+  }
+
+  var count: Int { v4.count + (look { $0.v6.count } ?? 0) }
   var isEmpty: Bool { count == 0 }
   /// A client is counted once, though it is here at an address of each family.
-  var seeders: Int { v4.seeders.count + v6.seeders.count - Int(twins.seeders) }
-  var leechers: Int { v4.leechers.count + v6.leechers.count - Int(twins.leechers) }
+  var seeders: Int { v4.seeders.count + (look { $0.v6.seeders.count - Int($0.twins.seeders) } ?? 0) }
+  var leechers: Int { v4.leechers.count + (look { $0.v6.leechers.count - Int($0.twins.leechers) } ?? 0) }
 
-  var members: [Member] { v4.members + v6.members }
+  var members: [Member] { v4.members + (look(\.v6.members) ?? []) }
 
   func member(at address: SocketAddress) -> Member? {
     address.ip.isV4
-      ? v4.member(at: PackedV4(address.ip), address.port) : v6.member(at: PackedV6(address.ip), address.port)
+      ? v4.member(at: PackedV4(address.ip), address.port, salt)
+      : look { $0.v6.member(at: PackedV6(address.ip), address.port, salt) } ?? nil
   }
 
   // MARK: Changes
@@ -51,29 +67,37 @@ struct Swarm: Sendable {
     // A peer that says so twice has completed it once, and so has one that says so at two addresses.
     if hasCompleted, member.isSeeder, !member.hasCompleted {
       member.hasCompleted = true
-      if !twins.hasSeeder(member.client, besides: member.address.ip.isV4) { downloads += 1 }
+      let isCounted = look { $0.twins.hasSeeder(member.client, besides: member.address.ip.isV4) } ?? false
+      if !isCounted { downloads += 1 }
     }
     if !keepsProgress { forgetProgress() }
     if member.address.ip.isV4 {
-      v4.update(member, before: old, keeps: keepsProgress)
+      v4.update(member, before: old, keeps: keepsProgress, salt)
     } else {
-      v6.update(member, before: old, keeps: keepsProgress)
+      if rest.isEmpty { rest = [Rest()] }
+      rest[0].v6.update(member, before: old, keeps: keepsProgress, salt)
     }
-    if let old, old.isSeeder != member.isSeeder || old.client != member.client { twins.remove(old) }
-    if old == nil || old?.isSeeder != member.isSeeder || old?.client != member.client { twins.add(member) }
-    earliest = min(earliest, member.expires)
-    touched = max(touched, now)
+    let isOther = old == nil || old?.isSeeder != member.isSeeder || old?.client != member.client
+    change { rest in
+      if let old, isOther { rest.twins.remove(old) }
+      if isOther { rest.twins.add(member) }
+    }
+    earliest = min(earliest, UInt32(clamping: member.expires))
+    touched = max(touched, UInt32(clamping: now))
     return old
   }
 
   private mutating func seekTwins(of member: Member) {
-    if !twins.areSought, member.address.ip.isV4 ? !v6.isEmpty : !v4.isEmpty { twins.seek(among: members) }
+    let isDual = member.address.ip.isV4 ? look { !$0.v6.isEmpty } ?? false : !v4.isEmpty
+    guard isDual, look(\.twins.areSought) != true else { return }
+    if rest.isEmpty { rest = [Rest()] }
+    rest[0].twins.seek(among: members)
   }
 
   /// What the same client said last that it has moved, at this address or at its other family's.
   mutating func counted(of member: Member) -> Progress? {
     seekTwins(of: member)
-    let other = twins.progress(of: member.client)
+    let other = look { $0.twins.progress(of: member.client) } ?? nil
     guard let here = self.member(at: member.address), here.client.id == member.client.id, let progress = here.progress
     else { return other }
     return progress.most(other)
@@ -81,34 +105,35 @@ struct Swarm: Sendable {
 
   /// A user's client has said what it has moved, after all else that it said was taken in.
   /// - Parameter isStarted: its numbers begin anew.
-  mutating func note(_ member: Member, isStarted: Bool) { twins.note(member, isStarted: isStarted) }
+  mutating func note(_ member: Member, isStarted: Bool) { change { $0.twins.note(member, isStarted: isStarted) } }
 
   @discardableResult
   mutating func remove(_ address: SocketAddress) -> Member? {
     guard let member = member(at: address) else { return nil }
     if address.ip.isV4 {
-      v4.remove(PackedV4(address.ip), address.port)
+      v4.remove(PackedV4(address.ip), address.port, salt)
     } else {
-      v6.remove(PackedV6(address.ip), address.port)
+      change { [salt] in $0.v6.remove(PackedV6(address.ip), address.port, salt) }
     }
-    if isEmpty { twins = Twins() } else { twins.remove(member) }
+    if isEmpty { rest = [] } else { change { $0.twins.remove(member) } }
     return member
   }
 
   private mutating func forgetProgress() {
     v4.forgetProgress()
-    v6.forgetProgress()
+    change { $0.v6.forgetProgress() }
   }
 
   /// Lets go of those whose time is over. It looks at a few hundred for each of them, not at all that are there.
   /// - Returns: how many that were.
   mutating func expire(at now: Int64) -> Int {
+    let now = UInt32(clamping: now)
     guard earliest < now else { return 0 }
-    let (old, older) = (v4.expired(at: now), v6.expired(at: now))
-    earliest = min(old.earliest, older.earliest)
-    for address in old.gone { remove(address) }
-    for address in older.gone { remove(address) }
-    return old.gone.count + older.gone.count
+    let due = [v4.expired(at: now), change { $0.v6.expired(at: now) }].compactMap { $0 }
+    earliest = due.lazy.map(\.earliest).min() ?? .max
+    let gone = due.flatMap(\.gone)
+    for address in gone { remove(address) }
+    return gone.count
   }
 
   // MARK: Choice
@@ -129,7 +154,7 @@ struct Swarm: Sendable {
       if isV4 {
         v4.choose(wanted, for: asker, into: &chosen, using: &generator)
       } else {
-        v6.choose(wanted, for: asker, into: &chosen, using: &generator)
+        look { $0.v6.choose(wanted, for: asker, into: &chosen, using: &generator) }
       }
     }
     return chosen

@@ -56,7 +56,7 @@ struct SwarmShard: Sendable {
 
   /// Of a few that may go, those that were quiet longest.
   func coldest(_ count: Int, where mayGo: (InfoHash, SwarmStore.Torrent) -> Bool) -> [InfoHash] {
-    var found: [(hash: InfoHash, touched: Int64)] = []
+    var found: [(hash: InfoHash, touched: UInt32)] = []
     for (hash, torrent) in torrents where mayGo(hash, torrent) {
       found.append((hash, torrent.swarm.touched))
       if found.count == Self.looks { break }

@@ -14,8 +14,8 @@ final class SwarmStore: Sendable {
   }
 
   struct Torrent: Sendable {
-    var standing = Standing.unlisted
     var swarm: Swarm
+    var standing = Standing.unlisted
   }
 
   private let shards: [Lock<SwarmShard>]
